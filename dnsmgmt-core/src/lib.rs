@@ -1,0 +1,5 @@
+//! Verified changes to DNS records.
+pub mod name;
+pub mod provider;
+pub mod record;
+pub mod record_set;

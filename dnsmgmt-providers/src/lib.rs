@@ -1,0 +1,3 @@
+//! DNS services for dnsmgmt-core.
+#[cfg(feature = "http")]
+mod http;
