@@ -46,8 +46,9 @@ impl RecordSet {
     }
 
     /// Returns the records of one RRset: a name and a type.
-    pub fn rrset(&self, name: &Name, rtype: &RecordType) -> impl Iterator<Item = &Record> {
-        self.at(name).iter().filter(move |record| record.rtype() == *rtype)
+    pub fn rrset<'a>(&'a self, name: &Name, rtype: &RecordType) -> impl Iterator<Item = &'a Record> + use<'a> {
+        let rtype = rtype.clone();
+        self.at(name).iter().filter(move |record| record.rtype() == rtype)
     }
 }
 

@@ -1,0 +1,312 @@
+//! The one function that changes anything.
+
+use std::time::Duration;
+
+use crate::observe::pause_after;
+use crate::patience::Patience;
+use crate::plan::{ApprovedPlan, Plan, Step, StepGroup};
+use crate::progress::Progress;
+use crate::provider::{Answer, Attempt, Change, Condition, DnsProvider, Group, ProviderError, Reaction, RunId};
+use crate::record_set::Listing;
+use crate::report::{Fate, Outcome, Report};
+use crate::settle::{Touched, ask_anew, not_made};
+
+/// Makes the changes of an approved plan and verifies each: asks, lists, compares, and tries what is left again in another
+/// way. Only a listing taken after the change says that it was made; a listing that failed, or lacks records outside the
+/// change, says nothing.
+///
+/// A plan of `n` batches whose scope has `p` pages costs `n + p` calls where all goes well.
+pub async fn apply(
+    provider: &dyn DnsProvider,
+    plan: ApprovedPlan,
+    patience: &Patience,
+    run: RunId,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+) -> Report {
+    let plan = plan.into_plan();
+    let mut work = Work::new(&plan);
+    let mut pauses = patience.pauses(run.0);
+    let mut attempt = Attempt { number: 1, run };
+    while work.has_left() {
+        work.ask(provider, attempt, progress).await;
+        if work.was_asked() {
+            work.look(provider, progress).await;
+        }
+        // What a slow provider shows late is not asked for twice: after the pause comes a look, and only then another try.
+        while work.can_go_on() {
+            let Some(pause) = pauses.next(work.asked_pause()) else { return work.report(&plan) };
+            work.pause(pause, progress).await;
+            work.look(provider, progress).await;
+            if work.saw_something() {
+                break;
+            }
+        }
+        if !work.can_go_on() {
+            break;
+        }
+        attempt.number += u32::from(work.was_asked());
+    }
+    work.report(&plan)
+}
+
+/// What is known of the plan's changes while they are made.
+struct Work<'a> {
+    plan: &'a Plan,
+    touched: Touched,
+    groups: Vec<WorkGroup<'a>>,
+    /// The latest listing that can be believed.
+    seen: Listing,
+    /// Why the last look showed nothing.
+    blind: Option<ProviderError>,
+    /// What ended the work early.
+    stopped: bool,
+}
+
+struct WorkGroup<'a> {
+    steps: Vec<WorkStep<'a>>,
+}
+
+struct WorkStep<'a> {
+    step: &'a Step,
+    asked: u32,
+    first: Option<Answer>,
+    last: Option<Answer>,
+    state: State,
+}
+
+/// What the last believable listing said.
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    /// It was not asked for yet, or nothing could be seen since.
+    Unknown,
+    Made,
+    NotMade(Fate),
+}
+
+impl<'a> Work<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let group = |group: &'a StepGroup| WorkGroup { steps: group.steps.iter().map(WorkStep::new).collect() };
+        Self {
+            plan,
+            touched: Touched::by(plan.steps().map(|step| &step.change)),
+            groups: plan.groups().iter().map(group).collect(),
+            seen: plan.before().clone(),
+            blind: None,
+            stopped: false,
+        }
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &WorkStep<'a>> {
+        self.groups.iter().flat_map(|group| &group.steps)
+    }
+
+    fn has_left(&self) -> bool {
+        self.steps().any(WorkStep::is_left)
+    }
+
+    fn can_go_on(&self) -> bool {
+        !self.stopped && self.has_left()
+    }
+
+    /// Returns whether anything was asked for that a listing could show.
+    fn was_asked(&self) -> bool {
+        self.steps().any(|step| step.asked > 0)
+    }
+
+    fn saw_something(&self) -> bool {
+        self.blind.is_none()
+    }
+
+    /// Returns how long the provider wants to be left alone, where it said so.
+    fn asked_pause(&self) -> Option<Duration> {
+        let from_changes = self.steps().filter(|step| step.is_left()).filter_map(|step| step.error());
+        from_changes.chain(&self.blind).filter_map(|error| pause_after(error).flatten()).max()
+    }
+
+    /// Asks for what is left, in as few requests as the provider allows. A provider that wants a pause, or does not let us
+    /// in, is not asked for more now.
+    async fn ask(&mut self, provider: &dyn DnsProvider, attempt: Attempt, progress: &(dyn Fn(Progress<'_>) + Sync)) {
+        let requests = self.requests(provider.capabilities().batch);
+        let total = requests.iter().flatten().map(|(_, group)| group.changes.len()).sum();
+        let mut done = 0;
+        for request in requests {
+            progress(Progress::Asking { done, total });
+            let groups: Vec<Group> = request.iter().map(|(_, group)| group.clone()).collect();
+            let answers = provider.apply(&groups, &self.seen.records, attempt).await;
+            done += answers.len();
+            let enough = answers.iter().any(wants_no_more);
+            self.take(&request, answers);
+            if enough {
+                return;
+            }
+        }
+        progress(Progress::Asking { done, total });
+    }
+
+    /// Cuts what is left into requests: as many groups as fit into a batch, a larger group alone.
+    fn requests(&self, batch: usize) -> Vec<Vec<(usize, Group)>> {
+        let mut requests: Vec<Vec<(usize, Group)>> = Vec::new();
+        let mut room = 0;
+        for (index, group) in self.groups.iter().enumerate() {
+            let Some(ask) = group.ask(&self.plan.groups()[index].only_if, &self.seen) else { continue };
+            match requests.last_mut() {
+                Some(request) if ask.changes.len() <= room => {
+                    room -= ask.changes.len();
+                    request.push((index, ask));
+                }
+                _ => {
+                    room = batch.saturating_sub(ask.changes.len());
+                    requests.push(vec![(index, ask)]);
+                }
+            }
+        }
+        requests
+    }
+
+    fn take(&mut self, request: &[(usize, Group)], answers: Vec<Answer>) {
+        let mut answers = answers.into_iter();
+        for (index, _) in request {
+            for step in self.groups[*index].steps.iter_mut().filter(|step| step.is_left()) {
+                let Some(answer) = answers.next() else { continue };
+                self.stopped |= reaction(&answer) == Some(Reaction::Unauthorized);
+                step.take(answer);
+            }
+        }
+    }
+
+    async fn pause(&self, pause: Duration, progress: &(dyn Fn(Progress<'_>) + Sync)) {
+        let error =
+            self.blind.as_ref().or_else(|| self.steps().filter(|step| step.is_left()).find_map(WorkStep::error));
+        let why =
+            error.map_or_else(|| "the provider said yes, and its listing says otherwise".into(), ToString::to_string);
+        progress(Progress::Waiting { pause, why: &why });
+        tokio::time::sleep(pause).await;
+    }
+
+    /// Lists, and settles what the listing proves.
+    async fn look(&mut self, provider: &dyn DnsProvider, progress: &(dyn Fn(Progress<'_>) + Sync)) {
+        progress(Progress::Looking);
+        let listing = match provider.list(self.plan.scope()).await {
+            Ok(listing) => listing,
+            Err(error) => {
+                self.stopped |= pause_after(&error).is_none();
+                self.blind = Some(error);
+                return;
+            }
+        };
+        if let Some(lacking) = self.touched.lacking(&self.plan.before().records, &listing.records, self.plan.scope()) {
+            let doing = format!("verify the change at {}", self.plan.provider());
+            let answered = format!("the listing lacks a record that the change does not touch: {lacking}");
+            let hint =
+                "either the listing is incomplete or somebody else deleted it just now; look at it with `dns-cli list`";
+            self.blind = Some(ProviderError::new(Reaction::Malformed, doing, answered).hint(hint));
+            return;
+        }
+        for step in self.groups.iter_mut().flat_map(|group| &mut group.steps) {
+            step.state = not_made(&step.step.change, &listing).map_or(State::Made, State::NotMade);
+        }
+        self.blind = None;
+        self.seen = listing;
+    }
+
+    fn report(&self, plan: &Plan) -> Report {
+        let mut outcomes = plan.settled().to_vec();
+        outcomes.extend(self.steps().map(|step| step.outcome(self.blind.as_ref())));
+        Report { provider: plan.provider().clone(), outcomes }
+    }
+}
+
+impl WorkGroup<'_> {
+    /// Returns what has to be asked for now. The group's conditions spoke of its first time: once a part of it is made they
+    /// cannot hold any more.
+    fn ask(&self, only_if: &[Condition], seen: &Listing) -> Option<Group> {
+        let untouched = self.steps.iter().all(|step| step.state != State::Made);
+        let left = self.steps.iter().filter(|step| step.is_left());
+        let changes: Vec<Change> = left
+            .map(|step| match step.asked {
+                0 => step.step.change.clone(),
+                _ => ask_anew(&step.step.change, seen).unwrap_or_else(|| step.step.change.clone()),
+            })
+            .collect();
+        let only_if = if untouched { only_if.to_vec() } else { Vec::new() };
+        (!changes.is_empty()).then_some(Group { only_if, changes })
+    }
+}
+
+impl<'a> WorkStep<'a> {
+    fn new(step: &'a Step) -> Self {
+        Self { step, asked: 0, first: None, last: None, state: State::Unknown }
+    }
+
+    /// Returns whether there is something left to ask for, and sense in it.
+    fn is_left(&self) -> bool {
+        self.state != State::Made && !self.is_final()
+    }
+
+    /// Returns whether the provider's answer will not change.
+    fn is_final(&self) -> bool {
+        match &self.last {
+            Some(Answer::ConditionFailed) => true,
+            Some(Answer::Failed(error)) => matches!(error.reaction, Reaction::Refused | Reaction::Unauthorized),
+            _ => false,
+        }
+    }
+
+    fn error(&self) -> Option<&ProviderError> {
+        match &self.last {
+            Some(Answer::Failed(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, answer: Answer) {
+        if !wants_no_more(&answer) {
+            self.asked += 1;
+            self.first.get_or_insert_with(|| answer.clone());
+        }
+        self.state = State::Unknown;
+        self.last = Some(answer);
+    }
+
+    fn outcome(&self, blind: Option<&ProviderError>) -> Outcome {
+        let mut outcome = Outcome::of(self.step, self.fate());
+        outcome.asked = self.asked;
+        if outcome.fate.is_settled() {
+            return outcome;
+        }
+        outcome.error = match outcome.fate {
+            Fate::Unconfirmed => blind.or_else(|| self.error()).cloned(),
+            _ => self.error().or(blind).cloned(),
+        };
+        if matches!(self.last, Some(Answer::ConditionFailed)) {
+            outcome.notes.push("it is no longer as it was when it was looked at, so it was left alone".into());
+        }
+        outcome
+    }
+
+    fn fate(&self) -> Fate {
+        let already = matches!(self.first, Some(Answer::AlreadySo));
+        match (self.state, &self.step.change) {
+            (State::Made, Change::Delete(_)) if already => Fate::AlreadyGone,
+            (State::Made, Change::Delete(_)) => Fate::Gone,
+            (State::Made, _) if already => Fate::AlreadyPresent,
+            (State::Made, _) => Fate::Present,
+            _ if self.is_final() => Fate::Refused,
+            _ if self.asked == 0 => Fate::NotTried,
+            (State::NotMade(fate), _) => fate,
+            (State::Unknown, _) => Fate::Unconfirmed,
+        }
+    }
+}
+
+/// Returns whether the change was certainly not made, and the next one would not be either.
+fn wants_no_more(answer: &Answer) -> bool {
+    matches!(reaction(answer), Some(Reaction::Busy { .. } | Reaction::Unauthorized))
+}
+
+fn reaction(answer: &Answer) -> Option<Reaction> {
+    match answer {
+        Answer::Failed(error) => Some(error.reaction),
+        Answer::Accepted | Answer::AlreadySo | Answer::ConditionFailed => None,
+    }
+}

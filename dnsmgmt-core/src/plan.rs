@@ -1,0 +1,177 @@
+//! Plans: the changes to make, each with its claim and its reason.
+
+use std::fmt;
+
+use crate::provider::{Capabilities, Change, Condition, Group, ProviderId};
+use crate::record::{RecordKey, RecordType};
+use crate::record_set::{Listing, Scope};
+use crate::report::Outcome;
+
+/// Why a record is ours to change. A record without a claim is never changed, overwritten or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Claim {
+    /// A person named it in this very command.
+    ByHand,
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByHand => f.pad("by hand"),
+        }
+    }
+}
+
+/// Why a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A person asked for it.
+    Requested,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested => f.pad("requested"),
+        }
+    }
+}
+
+/// One change of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The change.
+    pub change: Change,
+    /// Why the record is ours to change.
+    pub claim: Claim,
+    /// Why it is changed.
+    pub reason: Reason,
+    /// What a person should know about it, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Steps that belong together: see [`Group`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StepGroup {
+    /// What must hold for the steps to be made.
+    pub only_if: Vec<Condition>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+impl StepGroup {
+    /// Returns what a provider is asked for.
+    pub fn to_group(&self) -> Group {
+        let changes = self.steps.iter().map(|step| step.change.clone()).collect();
+        Group { only_if: self.only_if.clone(), changes }
+    }
+}
+
+/// The changes to make at one provider, with the listing that they were decided on. It does not change any more: a new
+/// situation needs a new plan.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    provider: ProviderId,
+    scope: Scope,
+    before: Listing,
+    groups: Vec<StepGroup>,
+    settled: Vec<Outcome>,
+}
+
+impl Plan {
+    /// Returns a plan; `before` is the listing of `scope` that it was decided on, `settled` what needs no change or can have
+    /// none.
+    pub(crate) fn new(
+        provider: ProviderId,
+        scope: Scope,
+        before: Listing,
+        groups: Vec<StepGroup>,
+        settled: Vec<Outcome>,
+    ) -> Self {
+        Self { provider, scope, before, groups, settled }
+    }
+
+    /// Returns the provider that it is for.
+    pub fn provider(&self) -> &ProviderId {
+        &self.provider
+    }
+
+    /// Returns what was listed, and will be listed again to verify.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Returns the listing that it was decided on.
+    pub fn before(&self) -> &Listing {
+        &self.before
+    }
+
+    /// Returns the changes to make.
+    pub fn groups(&self) -> &[StepGroup] {
+        &self.groups
+    }
+
+    /// Returns the steps of all groups.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.groups.iter().flat_map(|group| &group.steps)
+    }
+
+    /// Returns what was settled without a change: already so, or refused before any call.
+    pub fn settled(&self) -> &[Outcome] {
+        &self.settled
+    }
+
+    /// Returns whether there is nothing to change.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Approves a plan of which a person named every record in this command, or confirmed it in a preview.
+    pub fn approve_by_hand(self) -> ApprovedPlan {
+        ApprovedPlan(self)
+    }
+}
+
+/// A plan that may be applied: the only thing that [`apply`](crate::apply::apply) takes.
+#[derive(Debug, Clone)]
+pub struct ApprovedPlan(Plan);
+
+impl ApprovedPlan {
+    /// Returns the plan.
+    pub fn plan(&self) -> &Plan {
+        &self.0
+    }
+
+    pub(crate) fn into_plan(self) -> Plan {
+        self.0
+    }
+}
+
+/// Returns why a record of that key can never be in a plan, if so: what the zone's own machinery writes, and the name servers
+/// of the zone itself.
+pub(crate) fn untouchable(key: &RecordKey, provider: &ProviderId, capabilities: &Capabilities) -> Option<String> {
+    let rtype = key.rtype();
+    if rtype.is_zone_machinery() {
+        return Some(format!("{rtype} records belong to the zone itself; dnsmgmt never changes them"));
+    }
+    if rtype == RecordType::Ns && key.name == provider.zone {
+        return Some("the name servers of the zone itself are never changed".into());
+    }
+    if !capabilities.types.contains(&rtype) {
+        return Some(format!("{provider} cannot hold {rtype} records"));
+    }
+    if !key.name.is_within(&provider.zone) && !is_zone_unknown(provider) {
+        return Some(format!("{} is not in the zone {}", key.name, provider.zone));
+    }
+    None
+}
+
+/// A zone known only by its id at the provider is written as a name of one label that is no domain, so that nothing can be
+/// told to be outside of it.
+fn is_zone_unknown(provider: &ProviderId) -> bool {
+    let mut labels = provider.zone.labels();
+    let is_id = |label: &str| label.len() == 32 && label.bytes().all(|octet| octet.is_ascii_hexdigit());
+    labels.next().is_some_and(is_id) && labels.next().is_none()
+}

@@ -1,0 +1,237 @@
+//! A change is made, verified, and reported as what it is.
+
+use std::time::Duration;
+
+use dnsmgmt_core::apply::apply;
+use dnsmgmt_core::by_hand::{ByHand, Selector};
+use dnsmgmt_core::name::Name;
+use dnsmgmt_core::patience::Patience;
+use dnsmgmt_core::plan::Plan;
+use dnsmgmt_core::progress::silent;
+use dnsmgmt_core::provider::{DnsProvider, Reaction, RunId};
+use dnsmgmt_core::record::{Record, RecordData};
+use dnsmgmt_core::record_set::Scope;
+use dnsmgmt_core::report::{Fate, Report};
+use fixtures::faults::{Fault, On};
+use fixtures::memory::MemoryProvider;
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn provider() -> MemoryProvider {
+    let provider = MemoryProvider::new("example", 200);
+    provider.put("a.example", "10.0.0.1");
+    provider.put("a.example", "10.0.0.2");
+    provider.put("b.example", "10.0.0.3");
+    provider
+}
+
+async fn plan(provider: &MemoryProvider, decide: impl FnOnce(&mut ByHand<'_>)) -> Plan {
+    let before = provider.list(&Scope::Zone).await.unwrap();
+    let mut by_hand = ByHand::on(provider.id(), provider.capabilities(), Scope::Zone, before);
+    decide(&mut by_hand);
+    by_hand.plan()
+}
+
+async fn run(provider: &MemoryProvider, decide: impl FnOnce(&mut ByHand<'_>)) -> Report {
+    let plan = plan(provider, decide).await;
+    apply(provider, plan.approve_by_hand(), &Patience::default(), RunId(7), &silent).await
+}
+
+async fn delete(provider: &MemoryProvider, answer: &str) -> Report {
+    let data = Some(RecordData::infer(answer).unwrap());
+    run(provider, |by_hand| by_hand.delete(&Selector { name: name("a.example"), rtype: None, data })).await
+}
+
+async fn add(provider: &MemoryProvider, answer: &str) -> Report {
+    let record = Record::new(name("a.example"), RecordData::infer(answer).unwrap());
+    run(provider, |by_hand| by_hand.add(record)).await
+}
+
+fn fates(report: &Report) -> Vec<Fate> {
+    report.outcomes.iter().map(|outcome| outcome.fate).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_takes_one_value_and_costs_three_calls() {
+    let provider = provider();
+    let report = delete(&provider, "10.0.0.1").await;
+    assert_eq!(fates(&report), [Fate::Gone]);
+    assert!(report.is_settled());
+    assert_eq!(provider.held().len(), 2);
+    assert_eq!(provider.calls(), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_absent_is_already_gone_and_asks_for_nothing() {
+    let provider = provider();
+    assert_eq!(fates(&delete(&provider, "10.9.9.9").await), [Fate::AlreadyGone]);
+    assert_eq!(provider.calls(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_lies_for_a_while_is_asked_in_another_way() {
+    let provider = provider();
+    provider.faults.next(2, On::Change, Fault::LyingDelete);
+    assert_eq!(fates(&delete(&provider, "10.0.0.1").await), [Fate::Gone]);
+    assert_eq!(provider.attempts(), [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_always_lies_never_ends_as_success() {
+    let provider = provider();
+    provider.faults.always(On::Change, Fault::LyingDelete);
+    let report = delete(&provider, "10.0.0.1").await;
+    assert_eq!(fates(&report), [Fate::StillThere]);
+    assert_eq!(report.outcomes[0].asked, 5);
+    assert!(!report.is_settled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_the_change_was_made_ends_as_gone() {
+    for fault in [Fault::ErrorAfter, Fault::ResetInBody, Fault::CutJson] {
+        let provider = provider();
+        provider.faults.next(1, On::Change, fault);
+        assert_eq!(fates(&delete(&provider, "10.0.0.1").await), [Fate::Gone], "{fault:?}");
+        assert_eq!(provider.calls(), (2, 1), "{fault:?}: seen in the first look");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_before_the_change_is_tried_again() {
+    for fault in [Fault::ErrorBefore, Fault::Html, Fault::Empty, Fault::TooManyRequests(None)] {
+        let provider = provider();
+        provider.faults.next(2, On::Change, fault);
+        assert_eq!(fates(&add(&provider, "10.0.0.9").await), [Fate::Present], "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_is_asked_for_is_kept() {
+    let provider = provider();
+    provider.faults.next(1, On::Change, Fault::TooManyRequests(Some(17)));
+    let start = tokio::time::Instant::now();
+    assert_eq!(fates(&delete(&provider, "10.0.0.1").await), [Fate::Gone]);
+    assert!(start.elapsed() >= Duration::from_secs(17));
+    assert_eq!(provider.attempts(), [1, 1], "what was not taken is not asked for in another way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_beyond_patience_leaves_it_untried() {
+    let provider = provider();
+    provider.faults.always(On::Change, Fault::TooManyRequests(Some(300)));
+    let report = delete(&provider, "10.0.0.1").await;
+    assert_eq!(fates(&report), [Fate::NotTried]);
+    assert!(report.outcomes[0].error.is_some());
+    assert_eq!(provider.calls(), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_credentials_are_not_tried_twice() {
+    let provider = provider();
+    provider.faults.always(On::Change, Fault::Unauthorized);
+    let report = delete(&provider, "10.0.0.1").await;
+    assert_eq!(fates(&report), [Fate::Refused]);
+    assert_eq!(report.outcomes[0].error.as_ref().unwrap().reaction, Reaction::Unauthorized);
+    assert_eq!(provider.calls(), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_fails_afterwards_leaves_it_unconfirmed() {
+    for fault in
+        [Fault::ErrorBefore, Fault::CutJson, Fault::Html, Fault::Empty, Fault::HalfListing, Fault::Unauthorized]
+    {
+        let provider = provider();
+        let decided = plan(&provider, |by_hand| {
+            by_hand.delete(&Selector { name: name("b.example"), rtype: None, data: None });
+        });
+        let decided = decided.await;
+        provider.faults.always(On::Listing, fault);
+        let report = apply(&provider, decided.approve_by_hand(), &Patience::default(), RunId(7), &silent).await;
+        assert_eq!(fates(&report), [Fate::Unconfirmed], "{fault:?}");
+        assert!(report.outcomes[0].error.is_some(), "{fault:?}");
+        assert_eq!(provider.held().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_lags_is_not_taken_for_a_lie() {
+    let provider = provider();
+    let decided =
+        plan(&provider, |by_hand| by_hand.add(Record::new(name("c.example"), RecordData::infer("10.0.0.1").unwrap())));
+    let decided = decided.await;
+    provider.faults.next(1, On::Listing, Fault::LaggingListing);
+    let report = apply(&provider, decided.approve_by_hand(), &Patience::default(), RunId(7), &silent).await;
+    assert_eq!(fates(&report), [Fate::Present]);
+    assert_eq!(provider.attempts(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_record_may_go() {
+    let provider = MemoryProvider::new("example", 200);
+    provider.put("a.example", "10.0.0.1");
+    assert_eq!(fates(&delete(&provider, "10.0.0.1").await), [Fate::Gone]);
+    assert!(provider.held().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_changes_go_in_few_requests() {
+    let provider = MemoryProvider::new("example", 200);
+    for index in 0..1000 {
+        provider.put(&format!("n{index}.example"), "10.0.0.1");
+    }
+    let report = run(&provider, |by_hand| {
+        for index in 0..1000 {
+            by_hand.delete(&Selector { name: name(&format!("n{index}.example")), rtype: None, data: None });
+        }
+    });
+    assert!(report.await.is_settled());
+    assert_eq!(provider.calls(), (2, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_leaves_alone_what_changed_in_the_meantime() {
+    let provider = provider();
+    let old = provider.held().at(&name("b.example"))[0].clone();
+    let new = Record::new(name("b.example"), RecordData::infer("10.0.0.4").unwrap());
+    let decided = plan(&provider, |by_hand| by_hand.replace(old.clone(), new)).await;
+    provider.lose(&old);
+    provider.put("b.example", "10.0.0.5");
+    let report = apply(&provider, decided.approve_by_hand(), &Patience::default(), RunId(7), &silent).await;
+    assert_eq!(fates(&report), [Fate::Refused]);
+    assert_eq!(provider.held().at(&name("b.example"))[0].key.data.to_string(), "10.0.0.5");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_and_an_address_change_places_in_one_group() {
+    let provider = provider();
+    let old = provider.held().at(&name("b.example"))[0].clone();
+    let new = Record::new(name("b.example"), RecordData::infer("a.example").unwrap());
+    let decided = plan(&provider, |by_hand| by_hand.replace(old, new)).await;
+    assert_eq!(decided.groups().len(), 1);
+    let report = apply(&provider, decided.approve_by_hand(), &Patience::default(), RunId(7), &silent).await;
+    assert_eq!(fates(&report), [Fate::Gone, Fate::Present]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_excluded_is_refused_before_any_call() {
+    let provider = provider();
+    provider.put_opaque("o.example", None, "ALIAS x");
+    for (owner, answer) in [("a.example", "b.example"), ("o.example", "10.0.0.1"), ("elsewhere.test", "10.0.0.1")] {
+        let record = Record::new(name(owner), RecordData::infer(answer).unwrap());
+        let report = run(&provider, |by_hand| by_hand.add(record)).await;
+        assert_eq!(fates(&report), [Fate::Refused], "{owner}");
+        assert_eq!(report.outcomes[0].notes.len(), 1, "{owner}");
+    }
+    assert_eq!(provider.calls().1, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_exists_is_a_success_that_says_so() {
+    let provider = provider();
+    assert_eq!(fates(&add(&provider, "10.0.0.1").await), [Fate::AlreadyPresent]);
+    let report = add(&provider, "10.0.0.9").await;
+    assert_eq!(fates(&report), [Fate::Present]);
+    assert_eq!(report.outcomes[0].notes, ["stands beside 10.0.0.1, 10.0.0.2"]);
+}
