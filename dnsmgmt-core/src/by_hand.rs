@@ -82,6 +82,11 @@ impl<'a> ByHand<'a> {
         &self.before
     }
 
+    /// Returns whether the record and one of that type cannot stand at one name here.
+    pub fn excludes(&self, record: &Record, rtype: &RecordType) -> bool {
+        self.capabilities.conflict(record.name(), &self.provider.zone, &record.rtype(), rtype)
+    }
+
     /// Adds a record beside what is there. What is there as wanted is left; what excludes it, or cannot be held by this
     /// provider, is refused here, before any call.
     pub fn add(&mut self, mut wanted: Record) {
@@ -92,14 +97,14 @@ impl<'a> ByHand<'a> {
         if self.is_planned(&wanted.key) {
             return;
         }
-        self.align_ttl(&mut wanted, &mut notes);
+        self.align_ttl(&mut wanted, &BTreeSet::new(), &mut notes);
         if let Some(old) = self.before.records.get(&wanted.key).cloned() {
             if wanted.agrees_with(&old) {
                 return self.settle(Change::Create(wanted), Fate::AlreadyPresent, notes);
             }
             return self.step(Change::Replace { old, new: wanted }, notes);
         }
-        if let Some(why) = self.in_the_way(&wanted, None) {
+        if let Some(why) = self.in_the_way(&wanted, &BTreeSet::new()) {
             return self.settle(Change::Create(wanted), Fate::Refused, vec![why]);
         }
         let siblings: Vec<String> = self.siblings(&wanted).map(|sibling| sibling.key.data.to_string()).collect();
@@ -136,8 +141,16 @@ impl<'a> ByHand<'a> {
         }
     }
 
-    /// Puts `new` in the place of `old`, a record of the listing with the same name, in one step where the provider can.
-    pub fn replace(&mut self, old: Record, mut new: Record) {
+    /// Puts each new record in the place of an old one of the same name, in one step where the provider can. The old ones are
+    /// records of the listing.
+    pub fn replace(&mut self, pairs: Vec<(Record, Record)>) {
+        let leaving: BTreeSet<RecordKey> = pairs.iter().map(|(old, _)| old.key.clone()).collect();
+        for (old, new) in pairs {
+            self.replace_one(old, new, &leaving);
+        }
+    }
+
+    fn replace_one(&mut self, old: Record, mut new: Record, leaving: &BTreeSet<RecordKey>) {
         let mut notes = Vec::new();
         if let Err(why) = self.check(&new) {
             return self.settle(Change::Replace { old, new }, Fate::Refused, vec![why]);
@@ -145,16 +158,11 @@ impl<'a> ByHand<'a> {
         if let Some(why) = untouchable(&old.key, self.provider, self.capabilities) {
             return self.settle(Change::Replace { old, new }, Fate::Refused, vec![why]);
         }
-        if new.rtype() == old.rtype() {
-            let alone = self.siblings(&old).next().is_none();
-            if !alone {
-                self.align_ttl(&mut new, &mut notes);
-            }
-        }
+        self.align_ttl(&mut new, leaving, &mut notes);
         if old.key == new.key && new.agrees_with(&old) {
             return self.settle(Change::Create(new), Fate::AlreadyPresent, notes);
         }
-        if let Some(why) = self.in_the_way(&new, Some(&old)) {
+        if let Some(why) = self.in_the_way(&new, leaving) {
             return self.settle(Change::Replace { old, new }, Fate::Refused, vec![why]);
         }
         if old.rtype() == new.rtype() {
@@ -237,8 +245,9 @@ impl<'a> ByHand<'a> {
     }
 
     /// The values of an RRset have one TTL (RFC 2181 section 5.2): where others stand already, theirs.
-    fn align_ttl(&self, wanted: &mut Record, notes: &mut Vec<String>) {
-        let Some(shared) = self.siblings(wanted).find_map(|sibling| sibling.ttl) else { return };
+    fn align_ttl(&self, wanted: &mut Record, leaving: &BTreeSet<RecordKey>, notes: &mut Vec<String>) {
+        let staying = |sibling: &&Record| !leaving.contains(&sibling.key);
+        let Some(shared) = self.siblings(wanted).filter(staying).find_map(|sibling| sibling.ttl) else { return };
         if self.capabilities.ttl == TtlSupport::Fixed || wanted.proxied == Some(true) {
             return;
         }
@@ -248,22 +257,18 @@ impl<'a> ByHand<'a> {
         wanted.ttl = Some(shared);
     }
 
-    /// Returns what excludes the record at its name, other than the one it replaces.
-    fn in_the_way(&self, wanted: &Record, replaced: Option<&Record>) -> Option<String> {
+    /// Returns what excludes the record at its name, other than what is leaving.
+    fn in_the_way(&self, wanted: &Record, leaving: &BTreeSet<RecordKey>) -> Option<String> {
         let rtype = wanted.rtype();
         if let Some(opaque) = self.before.opaque.iter().find(|opaque| opaque.occupies(wanted.name(), &rtype)) {
             return Some(format!("the name is taken by {} ({}), which dnsmgmt leaves alone", opaque.text, opaque.why));
         }
-        let replaced = replaced.map(|record| &record.key);
-        let leaving: BTreeSet<_> =
-            self.steps_at(wanted.name()).filter_map(|step| leaves(&step.change)).chain(replaced).collect();
+        let planned_to_leave = self.steps_at(wanted.name()).filter_map(|step| leaves(&step.change));
+        let leaving: BTreeSet<&RecordKey> = planned_to_leave.chain(leaving).collect();
         let listed = self.before.records.at(wanted.name()).iter().filter(|other| !leaving.contains(&other.key));
         let planned = self.steps_at(wanted.name()).filter(|step| !matches!(step.change, Change::Delete(_)));
         let planned = planned.map(|step| step.change.record());
-        let excludes = |other: &&Record| {
-            other.key != wanted.key
-                && self.capabilities.conflict(wanted.name(), &self.provider.zone, &other.rtype(), &rtype)
-        };
+        let excludes = |other: &&Record| other.key != wanted.key && self.excludes(other, &rtype);
         let other = listed.chain(planned).find(excludes)?;
         Some(format!("{other} excludes a {rtype} at the same name; delete it first, or use `update`"))
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::provider::{Capabilities, Change, Condition, Group, ProviderId};
 use crate::record::{RecordKey, RecordType};
 use crate::record_set::{Listing, Scope};
-use crate::report::Outcome;
+use crate::report::{Fate, Outcome};
 
 /// Why a record is ours to change. A record without a claim is never changed, overwritten or deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +121,12 @@ impl Plan {
     /// Returns what was settled without a change: already so, or refused before any call.
     pub fn settled(&self) -> &[Outcome] {
         &self.settled
+    }
+
+    /// Returns what would be reported if none of it were tried: the preview of a dry run.
+    pub fn preview(&self) -> Vec<Outcome> {
+        let untried = self.steps().map(|step| Outcome::of(step, Fate::NotTried));
+        self.settled.iter().cloned().chain(untried).collect()
     }
 
     /// Returns whether there is nothing to change.

@@ -195,7 +195,7 @@ async fn a_replacement_leaves_alone_what_changed_in_the_meantime() {
     let provider = provider();
     let old = provider.held().at(&name("b.example"))[0].clone();
     let new = Record::new(name("b.example"), RecordData::infer("10.0.0.4").unwrap());
-    let decided = plan(&provider, |by_hand| by_hand.replace(old.clone(), new)).await;
+    let decided = plan(&provider, |by_hand| by_hand.replace(vec![(old.clone(), new)])).await;
     provider.lose(&old);
     provider.put("b.example", "10.0.0.5");
     let report = apply(&provider, decided.approve_by_hand(), &Patience::default(), RunId(7), &silent).await;
@@ -208,7 +208,7 @@ async fn an_alias_and_an_address_change_places_in_one_group() {
     let provider = provider();
     let old = provider.held().at(&name("b.example"))[0].clone();
     let new = Record::new(name("b.example"), RecordData::infer("a.example").unwrap());
-    let decided = plan(&provider, |by_hand| by_hand.replace(old, new)).await;
+    let decided = plan(&provider, |by_hand| by_hand.replace(vec![(old, new)])).await;
     assert_eq!(decided.groups().len(), 1);
     let report = apply(&provider, decided.approve_by_hand(), &Patience::default(), RunId(7), &silent).await;
     assert_eq!(fates(&report), [Fate::Gone, Fate::Present]);
