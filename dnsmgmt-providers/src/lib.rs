@@ -1,3 +1,5 @@
 //! DNS services for dnsmgmt-core.
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "zonefile")]
+pub mod zonefile;
