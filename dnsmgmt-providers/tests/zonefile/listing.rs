@@ -1,0 +1,180 @@
+//! What is listed, and what is said about it.
+
+use std::fs;
+
+use dnsmgmt_core::name::Name;
+use dnsmgmt_core::provider::{Answer, DnsProvider, Group, Reaction};
+use dnsmgmt_core::record_set::Scope;
+use dnsmgmt_providers::zonefile::{Zonefile, ZonefileConfig};
+
+use super::file::{HEAD, ZoneFile, alone, change, condition, create, data, delete, name};
+
+#[tokio::test]
+async fn a_scope_is_kept_to_and_the_soa_is_not_a_record() {
+    let file = ZoneFile::with(format!("{HEAD}a A 10.0.0.1\nb.a A 10.0.0.2\nc A 10.0.0.3\n"));
+    assert_eq!(
+        file.records().await,
+        ["a 3600 A 10.0.0.1", "b.a 3600 A 10.0.0.2", "c 3600 A 10.0.0.3", "@ 3600 NS localhost"]
+    );
+    let under = file.provider.list(&Scope::Under(name("a.example.com"))).await.unwrap();
+    assert_eq!(under.records.len(), 2);
+    let one = file.provider.list(&Scope::from_iter([name("b.a.example.com")])).await.unwrap();
+    assert_eq!(one.records.len(), 1);
+}
+
+#[tokio::test]
+async fn spellings_of_one_record_are_one_and_go_together() {
+    let copies = "a TXT \"xy\"\na TXT x\\121\na TXT \"x\" \"y\"\na TXT \"xyz\"\na AAAA FD00:0::1\nA AAAA fd00::1\n\
+                  a TLSA 3 1 1 ABCD\na TLSA 3 1 1 abcd\na TYPE1 \\# 4 0a000001\na A 10.0.0.1\n";
+    let file = ZoneFile::with(format!("{HEAD}{copies}"));
+    let records = file.records().await;
+    assert_eq!(records.len(), 6, "{records:?}");
+    for gone in ["a TXT xy", "a AAAA fd00::1", "a TLSA 3 1 1 ABCD", "a A 10.0.0.1"] {
+        file.make(delete(gone)).await;
+    }
+    assert_eq!(file.text(), format!("{}a TXT \"xyz\"\n", HEAD.replace("41", "45")));
+}
+
+#[tokio::test]
+async fn what_lies_outside_the_zone_is_opaque() {
+    let file = ZoneFile::with(format!("{HEAD}a.example.org. A 10.0.0.1\n  TXT x ; c\nb A 10.0.0.2\nempty APL\n"));
+    let listing = file.list().await;
+    assert_eq!(listing.records.len(), 2);
+    let texts: Vec<&str> = listing.opaque.iter().map(|opaque| opaque.text.as_str()).collect();
+    assert_eq!(texts, ["a.example.org. A 10.0.0.1", "TXT x ; c", "empty APL"]);
+    assert!(listing.opaque[1].occupies(&name("a.example.org"), &"TXT".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_condition_decides_for_its_group_alone() {
+    let file = ZoneFile::with(format!("{HEAD}a A 10.0.0.1\na A 10.0.0.2\n"));
+    let group = |only_if, changes| Group { only_if, changes };
+    let work = [
+        group(vec![condition("a", "A", &["10.0.0.1"])], vec![create("x A 10.0.0.9"), create("y A 10.0.0.9")]),
+        group(vec![condition("a", "A", &["10.0.0.2", "10.0.0.1"])], vec![create("b A 10.0.0.9")]),
+        group(vec![condition("b", "A", &[])], vec![create("x A 10.0.0.9")]),
+        group(vec![condition("c", "A", &[])], vec![create("c A 10.0.0.9"), change("d A 10.0.0.1", "d A 10.0.0.2")]),
+        group(vec![condition("c", "A", &[])], vec![delete("a A 10.0.0.1"), delete("c A 10.0.0.9")]),
+    ];
+    let answers: Vec<&str> = file
+        .apply(&work)
+        .await
+        .iter()
+        .map(|answer| match answer {
+            Answer::Accepted => "accepted",
+            Answer::AlreadySo => "already so",
+            Answer::ConditionFailed => "condition failed",
+            Answer::Failed(_) => "failed",
+        })
+        .collect();
+    let failed = "condition failed";
+    assert_eq!(answers, [failed, failed, "accepted", failed, failed, failed, "accepted", "already so"]);
+    assert_eq!(file.records().await, ["a 3600 A 10.0.0.2", "b 3600 A 10.0.0.9", "@ 3600 NS localhost"]);
+}
+
+#[tokio::test]
+async fn what_is_so_already_does_not_touch_the_file() {
+    let file = ZoneFile::with(format!("{HEAD}a 60 A 10.0.0.1\n"));
+    for change in [create("a A 10.0.0.1"), create("a 300 A 10.0.0.1"), delete("a A 10.0.0.2"), delete("b A 10.0.0.1")] {
+        let before = fs::metadata(&file.path).unwrap().modified().unwrap();
+        let answers = file.apply(&[alone(change.clone())]).await;
+        assert!(matches!(answers[..], [Answer::AlreadySo]), "{change}: {answers:?}");
+        assert_eq!(fs::metadata(&file.path).unwrap().modified().unwrap(), before);
+    }
+    let answers = file.apply(&[alone(change("b A 10.0.0.1", "b A 10.0.0.2"))]).await;
+    assert!(matches!(answers[..], [Answer::ConditionFailed]), "{answers:?}");
+}
+
+#[tokio::test]
+async fn the_serial_goes_up_once_for_all_groups() {
+    let file = ZoneFile::with(HEAD);
+    let work: Vec<Group> = (0..20).map(|number| alone(create(&format!("a{number} A 10.0.0.1")))).collect();
+    file.apply(&work).await;
+    assert!(file.text().contains("hostmaster 42 1h"), "{}", file.text());
+    assert_eq!(file.list().await.records.len(), 21);
+}
+
+#[tokio::test]
+async fn a_missing_file_is_an_empty_zone_until_the_first_creation() {
+    let file = ZoneFile::missing();
+    assert!(file.list().await.records.is_empty());
+    assert!(file.provider.examine().await.unwrap()[0].contains("does not exist yet"));
+    let answers = file.apply(&[alone(delete("a A 10.0.0.1"))]).await;
+    assert!(matches!(answers[..], [Answer::AlreadySo]), "{answers:?}");
+    assert!(!file.path.exists());
+    file.make(create("a A 10.0.0.1")).await;
+    assert_eq!(
+        file.text(),
+        "$ORIGIN example.com.\n$TTL 1h\n@\tSOA\tlocalhost. hostmaster.example.com. 1 1d 2h 1000h 5m\n\
+         @\tNS\tlocalhost.\na\tA\t10.0.0.1\n"
+    );
+    assert_eq!(file.provider.examine().await.unwrap(), [""; 0]);
+    assert_eq!(fs::read_dir(file.folder.path()).unwrap().count(), 1, "nothing else was left in the folder");
+}
+
+#[tokio::test]
+async fn the_zone_comes_from_the_file_where_it_is_not_given() {
+    let open =
+        |path: &std::path::Path| Zonefile::open(ZonefileConfig { name: "z".into(), path: path.into(), origin: None });
+    let file = ZoneFile::with(format!("$ORIGIN example.org.\n{HEAD}"));
+    assert_eq!(open(&file.path).unwrap().id().zone, name("example.org"));
+    let error = open(&file.folder.path().join("none")).unwrap_err();
+    assert!(error.hint.unwrap().contains("origin"));
+    let error = open(&ZoneFile::with("a.b. A 10.0.0.1\n").path).unwrap_err();
+    assert!(error.hint.unwrap().contains("$ORIGIN"));
+    let error = file.provider.list(&Scope::Zone).await.unwrap_err();
+    assert!(error.to_string().contains("the SOA of example.org"), "{error}");
+}
+
+#[tokio::test]
+async fn examine_says_what_would_surprise() {
+    let file = ZoneFile::with("a A 10.0.0.1\n");
+    let found = file.provider.examine().await.unwrap().join("\n");
+    for part in ["no SOA", "no NS", "line 1: an entry without a TTL"] {
+        assert!(found.contains(part), "{found}");
+    }
+    let text =
+        "@ NS ns\na CNAME b\na TXT x\nc CNAME b\nc CNAME d\ne 60 A 10.0.0.1\ne 61 A 10.0.0.2\nf.org. A 10.0.0.1\n";
+    let found = ZoneFile::with(format!("{HEAD}{text}")).provider.examine().await.unwrap();
+    assert_eq!(found.len(), 5, "{found:?}");
+    let found = found.join("\n");
+    for part in [
+        "ns.example.com has no address",
+        "a.example.com has a CNAME beside TXT",
+        "c.example.com has more than one CNAME",
+        "A records of e.example.com have different TTLs (60, 61)",
+        "line 11: f.org A lies outside example.com",
+    ] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn the_root_can_be_a_zone() {
+    let file = ZoneFile::missing();
+    let config = ZonefileConfig { name: "z".into(), path: file.path.clone(), origin: Some(Name::root()) };
+    let root = Zonefile::open(config).unwrap();
+    let record = dnsmgmt_core::record::Record::new(name("example"), data("A", "10.0.0.1"));
+    let work = [alone(dnsmgmt_core::provider::Change::Create(record))];
+    assert!(matches!(super::file::apply(&root, &work).await[..], [Answer::Accepted]));
+    assert_eq!(root.list(&Scope::Zone).await.unwrap().records.len(), 2);
+}
+
+#[tokio::test]
+async fn an_unreadable_file_is_never_an_empty_zone() {
+    for (text, reaction, place) in [
+        ("a A 10.0.0.300\n", Reaction::Malformed, ".zone:1:5: "),
+        ("$TTL 1h\n\n$INCLUDE other.zone\n", Reaction::Refused, ".zone:3:1: $INCLUDE"),
+        ("a A 10.0.0.1\n$GENERATE 1-2 b A 10.0.0.$\n", Reaction::Refused, ".zone:2:1: $GENERATE"),
+    ] {
+        let file = ZoneFile::with(text);
+        let error = file.provider.list(&Scope::Zone).await.unwrap_err();
+        assert_eq!(error.reaction, reaction, "{error}");
+        assert!(error.to_string().contains(place), "{error}");
+        let error = file.refusal(create("x A 10.0.0.1")).await;
+        assert!(error.to_string().contains(place), "{error}");
+        assert_eq!(file.text(), text);
+    }
+    let nowhere = super::file::open(std::path::Path::new("/nonexistent/folder/zone"));
+    assert_eq!(nowhere.list(&Scope::Zone).await.unwrap_err().reaction, Reaction::Refused);
+}
