@@ -1,4 +1,6 @@
 //! DNS services for dnsmgmt-core.
+#[cfg(feature = "adguard")]
+pub mod adguard;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "zonefile")]

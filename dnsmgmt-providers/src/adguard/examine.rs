@@ -1,0 +1,153 @@
+//! What would surprise a person who looks at the rewrites.
+
+use dnsmgmt_core::name::Name;
+use dnsmgmt_core::provider::ProviderError;
+use dnsmgmt_core::record::{Record, RecordType};
+use dnsmgmt_core::record_set::RecordSet;
+
+use super::api::Api;
+use super::rewrite::{Meaning, Rewrite, refused_target};
+
+/// Returns what keeps all rewrites from being answered.
+pub(super) async fn settings(api: &Api) -> Result<Vec<String>, ProviderError> {
+    let mut findings = Vec::new();
+    if api.rewrites_enabled().await? == Some(false) {
+        findings.push("Rewrites are switched off in AdGuard Home, so none of them is answered.".into());
+    }
+    if !api.filtering_enabled().await? {
+        findings.push("Filtering is switched off in AdGuard Home, and without it no rewrite is answered.".into());
+    }
+    Ok(findings)
+}
+
+/// Returns what stands out among the entries.
+pub(super) fn entries(rewrites: &[Rewrite]) -> Vec<String> {
+    let mut findings: Vec<String> = rewrites.iter().flat_map(of_one).collect();
+    let records: RecordSet = rewrites.iter().cloned().filter_map(|rewrite| rewrite.into_entry().ok()).collect();
+    findings.extend(records.iter().filter_map(|record| duplicate(record).or_else(|| tombstone(record))));
+    let answering: RecordSet = records.into_iter().filter(|record| record.enabled != Some(false)).collect();
+    let cnames = answering.iter().filter(|record| record.rtype() == RecordType::Cname);
+    findings.extend(cnames.filter_map(|cname| silenced_by(cname, &answering)));
+    findings
+}
+
+fn of_one(rewrite: &Rewrite) -> Vec<String> {
+    let spelling = &rewrite.spelling;
+    let mut findings = Vec::new();
+    if let Meaning::Target(target) = spelling.meaning()
+        && let Some(why) = refused_target(target)
+    {
+        findings.push(format!("AdGuard Home v0.107.79 and later do not start with the rewrite `{spelling}`: {why}."));
+    }
+    if let Some(why) = never_answered(&spelling.domain) {
+        findings.push(format!("The rewrite `{spelling}` is never answered: {why}."));
+    } else if rewrite.enabled == Some(false) {
+        findings.push(format!("The rewrite `{spelling}` is switched off."));
+    }
+    findings
+}
+
+/// The server compares the domain as text with a question's name: lower case, A-labels, no dot at the end.
+fn never_answered(domain: &str) -> Option<&'static str> {
+    let whys = [
+        (domain.is_empty(), "its domain is empty"),
+        (domain.ends_with('.'), "its domain ends in a dot"),
+        (domain.contains(char::is_whitespace), "its domain has a blank in it"),
+        (!domain.is_ascii(), "its domain has letters beyond ASCII; write it with `xn--...` labels"),
+        (domain.contains('\\') || Name::parse(domain).is_err(), "its domain is not a domain name"),
+    ];
+    whys.into_iter().find_map(|(is_so, why)| is_so.then_some(why))
+}
+
+fn duplicate(record: &Record) -> Option<String> {
+    let copies = record.handles.len();
+    (copies > 1).then(|| format!("The rewrite `{record}` is stored {copies} times."))
+}
+
+fn tombstone(record: &Record) -> Option<String> {
+    record
+        .name()
+        .is_tombstone()
+        .then(|| format!("The rewrite `{record}` is what a deletion left behind; the next change removes it."))
+}
+
+/// CNAMEs go before addresses, even a wildcard before an exact name (`rewrites.go`, `Compare`).
+fn silenced_by(cname: &Record, answering: &RecordSet) -> Option<String> {
+    let reaches = |name: &Name| name == cname.name() || cname.name().covers(name);
+    let mut silenced = answering.iter().filter(|record| record.rtype().is_address() && reaches(record.name()));
+    let first = silenced.next()?;
+    let more = match silenced.count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("The rewrite `{cname}` silences `{first}`{more}: AdGuard Home answers a CNAME before any address."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rewrite::Spelling;
+    use super::*;
+
+    fn found(stored: &[(&str, &str, Option<bool>)]) -> Vec<String> {
+        let rewrite = |&(domain, answer, enabled): &(&str, &str, Option<bool>)| Rewrite {
+            spelling: Spelling { domain: domain.into(), answer: answer.into() },
+            enabled,
+        };
+        entries(&stored.iter().map(rewrite).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn ordinary_entries_are_not_worth_a_word() {
+        let on = Some(true);
+        assert_eq!(
+            found(&[
+                ("a.example", "10.0.0.1", on),
+                ("a.example", "fd00::1", on),
+                ("*.example", "10.0.0.2", on),
+                ("b.example", "a.example", None),
+                ("b.other", "A", None),
+            ]),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn each_surprise_is_one_sentence_that_names_the_entry() {
+        let cases: [(&[(&str, &str, Option<bool>)], &str); 10] = [
+            (&[("a.example", "host.example.", None)], "do not start with the rewrite `a.example -> host.example.`"),
+            (&[("a.example", "010.0.0.1", None)], "is a number"),
+            (
+                &[("a.example.", "10.0.0.1", None)],
+                "`a.example. -> 10.0.0.1` is never answered: its domain ends in a dot.",
+            ),
+            (&[("bücher.example", "10.0.0.1", None)], "letters beyond ASCII"),
+            (&[("a.example ", "10.0.0.1", None)], "a blank"),
+            (&[("a.example", "10.0.0.1", Some(false))], "`a.example -> 10.0.0.1` is switched off."),
+            (
+                &[("a.example", "fd00::1", None), ("a.example", "FD00::1", None)],
+                "`a.example AAAA fd00::1` is stored 2 times.",
+            ),
+            (&[("1.tombstone.invalid", "10.0.0.1", None)], "what a deletion left behind"),
+            (
+                &[
+                    ("*.example", "host.other", None),
+                    ("a.example", "10.0.0.1", None),
+                    ("b.c.example", "10.0.0.1", None),
+                ],
+                "`*.example CNAME host.other` silences `a.example A 10.0.0.1` and 1 more",
+            ),
+            (&[("a.example", "host.other", None), ("a.example", "10.0.0.1", None)], "silences `a.example A 10.0.0.1`:"),
+        ];
+        for (stored, sentence) in cases {
+            let findings = found(stored);
+            assert!(matches!(&findings[..], [one] if one.contains(sentence)), "{sentence}: {findings:?}");
+        }
+        assert_eq!(found(&[("", "", None)]).len(), 2);
+    }
+
+    #[test]
+    fn a_cname_that_is_switched_off_silences_nothing() {
+        let findings = found(&[("*.example", "host.other", Some(false)), ("a.example", "10.0.0.1", Some(true))]);
+        assert_eq!(findings, ["The rewrite `*.example -> host.other` is switched off."]);
+    }
+}
