@@ -88,8 +88,11 @@ mod tests {
     use super::super::rewrite::Spelling;
     use super::*;
 
-    fn found(stored: &[(&str, &str, Option<bool>)]) -> Vec<String> {
-        let rewrite = |&(domain, answer, enabled): &(&str, &str, Option<bool>)| Rewrite {
+    /// Domain, answer and whether it answers.
+    type Stored = (&'static str, &'static str, Option<bool>);
+
+    fn found(stored: &[Stored]) -> Vec<String> {
+        let rewrite = |&(domain, answer, enabled): &Stored| Rewrite {
             spelling: Spelling { domain: domain.into(), answer: answer.into() },
             enabled,
         };
@@ -113,7 +116,7 @@ mod tests {
 
     #[test]
     fn each_surprise_is_one_sentence_that_names_the_entry() {
-        let cases: [(&[(&str, &str, Option<bool>)], &str); 10] = [
+        let cases: [(&[Stored], &str); 10] = [
             (&[("a.example", "host.example.", None)], "do not start with the rewrite `a.example -> host.example.`"),
             (&[("a.example", "010.0.0.1", None)], "is a number"),
             (
