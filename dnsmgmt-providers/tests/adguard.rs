@@ -260,6 +260,13 @@ async fn what_a_server_must_not_be_given_is_refused_without_a_call() {
         let (answer, calls) = home.ask(Change::Create(record.clone()), 1).await;
         assert_eq!(failure(&answer).reaction, Reaction::Refused, "{record}");
         assert_eq!(calls, [""; 0], "{record}");
+
+        home.put(&[("a.example", "10.0.0.9")]);
+        let (answer, calls) =
+            home.ask(Change::Replace { old: self::record("a.example", "10.0.0.9"), new: record }, 1).await;
+        assert_eq!(failure(&answer).reaction, Reaction::Refused);
+        assert_eq!(calls, [""; 0]);
+        home.fake.take("a.example");
     }
     assert_eq!(home.pairs(), [""; 0]);
 }
@@ -595,6 +602,19 @@ async fn a_session_that_ended_is_renewed_once() {
     assert!(matches!(answers[..], [Answer::Accepted]));
     assert_eq!(home.fake.server.calls(), [ADD, LOGIN, ADD]);
     assert_eq!(home.pairs(), ["a.example -> 10.0.0.1"]);
+}
+
+#[tokio::test]
+async fn calls_made_at_once_renew_a_session_together() {
+    let home = Home::with_user().await;
+    home.list().await;
+    home.fake.end_sessions();
+    home.fake.server.forget_calls();
+    let zone = Scope::Zone;
+    let (one, two, three) =
+        tokio::join!(home.provider.list(&zone), home.provider.list(&zone), home.provider.list(&zone));
+    assert!(one.is_ok() && two.is_ok() && three.is_ok());
+    assert_eq!(home.fake.server.calls().iter().filter(|call| *call == LOGIN).count(), 1);
 }
 
 #[tokio::test]

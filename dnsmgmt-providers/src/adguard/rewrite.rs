@@ -196,7 +196,35 @@ fn is_broken_a_label(label: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn name_strategy() -> impl Strategy<Value = Name> {
+        r"(\*\.)?([A-Za-z0-9_][A-Za-z0-9_-]{0,20}\.|[äöüß]{1,9}\.){0,4}[a-z][a-z0-9]{0,9}\.?"
+            .prop_filter_map("not a name after all", |text| Name::parse(&text).ok())
+    }
+
+    fn data_strategy() -> impl Strategy<Value = RecordData> {
+        prop_oneof![
+            any::<u32>().prop_map(|bits| RecordData::A(bits.into())),
+            any::<u128>().prop_map(|bits| RecordData::Aaaa(bits.into())),
+            (0..=u32::MAX).prop_map(|bits| RecordData::Aaaa(std::net::Ipv4Addr::from(bits).to_ipv6_mapped())),
+            name_strategy().prop_map(RecordData::Cname),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_the_same_record_when_it_is_listed(name in name_strategy(), data in data_strategy()) {
+            let key = RecordKey { name, data };
+            if let Ok(spelling) = Spelling::of(&key) {
+                prop_assert!(spelling.domain.is_ascii() && !spelling.domain.ends_with('.'));
+                let listed = Rewrite { spelling, enabled: None }.into_entry();
+                prop_assert_eq!(listed.map(|record| record.key), Ok(key));
+            }
+        }
+    }
 
     fn rewrite(domain: &str, answer: &str) -> Rewrite {
         Rewrite { spelling: Spelling { domain: domain.into(), answer: answer.into() }, enabled: Some(true) }
