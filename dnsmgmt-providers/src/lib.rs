@@ -1,6 +1,8 @@
 //! DNS services for dnsmgmt-core.
 #[cfg(feature = "adguard")]
 pub mod adguard;
+#[cfg(feature = "cloudflare")]
+pub mod cloudflare;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "zonefile")]
