@@ -3,6 +3,10 @@
 pub mod adguard;
 #[cfg(feature = "cloudflare")]
 pub mod cloudflare;
+#[cfg(feature = "config")]
+pub mod config;
+#[cfg(feature = "config")]
+pub mod connect;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "zonefile")]

@@ -1,0 +1,140 @@
+//! Providers from variables alone, as containers configure them. Such a provider is named after its kind.
+
+use std::net::Ipv6Addr;
+
+use dnsmgmt_core::name::Name;
+
+use crate::cloudflare::CloudflareZone;
+
+use super::check;
+use super::diagnostic::Diagnostic;
+use super::provider::{Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
+use super::vars::{
+    ADGUARD_HOST, ADGUARD_PASSWORD, ADGUARD_PROTOCOL, ADGUARD_URL, ADGUARD_USERNAME, CF_API_TOKEN, CF_API_URL, CF_ZONE,
+    CF_ZONE_ID, Environment, Value, Variable, ZONEFILE_ORIGIN, ZONEFILE_PATH,
+};
+
+/// Returns one provider for each kind whose variables are set.
+pub(crate) fn providers(environment: &Environment) -> Result<Vec<Provider>, Diagnostic> {
+    let all = [zonefile(environment)?, adguard(environment)?, cloudflare(environment)?];
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// Returns what is set and configures nothing, because the variable that it stands beside is not.
+pub(crate) fn without_effect(environment: &Environment) -> Vec<(&'static Variable, &'static Variable)> {
+    let beside: [(&Variable, &[&Variable]); 3] = [
+        (&ZONEFILE_PATH, &[&ZONEFILE_ORIGIN]),
+        (&ADGUARD_URL, &[&ADGUARD_PROTOCOL, &ADGUARD_USERNAME, &ADGUARD_PASSWORD]),
+        (&CF_API_TOKEN, &[&CF_ZONE, &CF_ZONE_ID, &CF_API_URL]),
+    ];
+    let set = |variable: &&&'static Variable| environment.has(variable);
+    beside.iter().flat_map(|(main, others)| others.iter().filter(set).map(|other| (*other, *main))).collect()
+}
+
+fn zonefile(environment: &Environment) -> Result<Option<Provider>, Diagnostic> {
+    let Some(path) = environment.value(&ZONEFILE_PATH)? else { return Ok(None) };
+    let origin = environment.value(&ZONEFILE_ORIGIN)?;
+    let name = origin.map(|origin| zone(&origin, &origin.text)).transpose()?;
+    let zones = vec![ZoneFile { name, path: path.text.into() }];
+    Ok(Some(provider(Kind::Zonefile, &ZONEFILE_PATH, Service::Zonefile { zones })))
+}
+
+fn adguard(environment: &Environment) -> Result<Option<Provider>, Diagnostic> {
+    let (variable, url) = match (environment.value(&ADGUARD_URL)?, environment.value(&ADGUARD_HOST)?) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => return Err(both(&ADGUARD_URL, &ADGUARD_HOST)),
+        (Some(url), None) => {
+            check::url(&url.text).map_err(|why| url.wrong(why))?;
+            (&ADGUARD_URL, url.text)
+        }
+        (None, Some(host)) => (&ADGUARD_HOST, url_of(&host, environment)?),
+    };
+    let login = match (environment.value(&ADGUARD_USERNAME)?, environment.has(&ADGUARD_PASSWORD)) {
+        (None, false) => None,
+        (Some(username), true) => Some(Login { username: username.text, password: variable_secret(&PASSWORD) }),
+        (Some(_), false) => return Err(alone(&ADGUARD_USERNAME, &ADGUARD_PASSWORD)),
+        (None, true) => return Err(alone(&ADGUARD_PASSWORD, &ADGUARD_USERNAME)),
+    };
+    Ok(Some(provider(Kind::AdGuard, variable, Service::AdGuard { url, login })))
+}
+
+fn url_of(host: &Value, environment: &Environment) -> Result<String, Diagnostic> {
+    if host.text.contains('/') {
+        let wrong = host.wrong("a host, with a port if need be, not an address");
+        return Err(wrong.help("set `ADGUARD_URL` instead to give the whole address"));
+    }
+    let bare = if host.text.parse::<Ipv6Addr>().is_ok() { format!("[{}]", host.text) } else { host.text.clone() };
+    let protocol = environment.value(&ADGUARD_PROTOCOL)?;
+    let scheme = match &protocol {
+        None => "http",
+        Some(value) if matches!(value.text.as_str(), "http" | "https") => &value.text,
+        Some(value) => return Err(value.wrong(format!("`{}` is neither http nor https", value.text))),
+    };
+    let url = format!("{scheme}://{bare}");
+    check::url(&url).map_err(|why| host.wrong(why))?;
+    Ok(url)
+}
+
+fn cloudflare(environment: &Environment) -> Result<Option<Provider>, Diagnostic> {
+    if !environment.has(&CF_API_TOKEN) {
+        return Ok(None);
+    }
+    let names = environment.value(&CF_ZONE)?.map(|names| zone_names(&names)).transpose()?.unwrap_or_default();
+    let zones = match (environment.value(&CF_ZONE_ID)?, &names[..]) {
+        (None, _) => names.into_iter().map(CloudflareZone::Name).collect(),
+        (Some(id), []) => vec![CloudflareZone::Id(zone_id(id)?)],
+        (Some(id), [name]) => vec![CloudflareZone::IdAndName { id: zone_id(id)?, name: name.clone() }],
+        (Some(id), _) => {
+            let wrong = id.wrong("it is one zone's id, and `CF_ZONE` names several zones");
+            return Err(wrong.help("unset it: zones are found by their names too"));
+        }
+    };
+    let url = environment.value(&CF_API_URL)?;
+    if let Some(url) = &url {
+        check::url(&url.text).map_err(|why| url.wrong(why))?;
+    }
+    let url = url.map(|url| url.text);
+    let service = Service::Cloudflare { url, token: variable_secret(&TOKEN), zones, batch: None };
+    Ok(Some(provider(Kind::Cloudflare, &CF_API_TOKEN, service)))
+}
+
+fn zone_names(value: &Value) -> Result<Vec<Name>, Diagnostic> {
+    let mut names = Vec::new();
+    for text in value.text.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        let name = zone(value, text)?;
+        if names.contains(&name) {
+            return Err(value.wrong(format!("the zone `{name}` is there twice")));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+fn zone_id(value: Value) -> Result<String, Diagnostic> {
+    let wrong = |why| value.wrong(why).help("a zone's name, or several, are given with `CF_ZONE`");
+    check::zone_id(&value.text).map_err(wrong)?;
+    Ok(value.text)
+}
+
+fn zone(value: &Value, text: &str) -> Result<Name, Diagnostic> {
+    check::zone(text).map_err(|why| value.wrong(why))
+}
+
+fn variable_secret(key: &'static SecretKey) -> Secret {
+    Secret::Variable { key, left_out: None }
+}
+
+fn provider(kind: Kind, variable: &Variable, service: Service) -> Provider {
+    Provider { name: kind.as_str().into(), origin: Origin::Variable(variable.name), service }
+}
+
+fn both(left: &Variable, right: &Variable) -> Diagnostic {
+    let message = format!("both `{}` and `{}` are set", left.name, right.name);
+    Diagnostic::new(message).help("keep one of them")
+}
+
+fn alone(set: &Variable, missing: &Variable) -> Diagnostic {
+    let (set, missing) = (set.name, missing.name);
+    Diagnostic::new(format!("`{set}` is set and `{missing}` is not"))
+        .help(format!("set `{missing}` or `{missing}_FILE` too; or unset `{set}` if AdGuard Home asks for no password"))
+}

@@ -1,0 +1,51 @@
+//! What a value must be, wherever it is given. An error is a sentence without its subject's place.
+
+use dnsmgmt_core::name::Name;
+use url::Url;
+
+/// Returns the name of a zone.
+pub(crate) fn zone(text: &str) -> Result<Name, String> {
+    let name = Name::parse(text).map_err(|error| error.to_string())?;
+    match () {
+        () if name.is_root() => Err("the root is not a zone that records can be kept in".into()),
+        () if name.is_wildcard() => Err(format!("`{name}` is a wildcard, not a zone")),
+        () => Ok(name),
+    }
+}
+
+/// Checks the address of a service. What is wrong is said without the address, which may hold a password.
+pub(crate) fn url(text: &str) -> Result<(), String> {
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "the address must start with http:// or https://".into(),
+        error => format!("not an address: {error}"),
+    })?;
+    match () {
+        () if !matches!(url.scheme(), "http" | "https") => {
+            Err("the address must start with http:// or https://".into())
+        }
+        () if !url.username().is_empty() || url.password().is_some() => {
+            Err("the address holds a user; user and password have their own settings".into())
+        }
+        () if url.query().is_some() || url.fragment().is_some() => {
+            Err("the address holds a `?` or a `#`; it ends with the path".into())
+        }
+        () => Ok(()),
+    }
+}
+
+/// Checks an id of a Cloudflare zone: 32 hexadecimal digits (Cloudflare API, "Zone Details").
+pub(crate) fn zone_id(text: &str) -> Result<(), String> {
+    if text.len() == 32 && text.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    Err(format!("`{text}` is not a zone id; an id is 32 hexadecimal digits and stands on the zone's overview page"))
+}
+
+/// Checks a provider's name, which stands in reports and in the database.
+pub(crate) fn provider_name(text: &str) -> Result<(), String> {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    if (1..=63).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(());
+    }
+    Err("a provider's name is 1 to 63 of the characters A-Z a-z 0-9 - _ .".into())
+}

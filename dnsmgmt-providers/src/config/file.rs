@@ -1,0 +1,297 @@
+//! The shape of dnsmgmt.toml. It is read from the tree and not by derived code, so that every error knows its key.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use dnsmgmt_core::name::Name;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::cloudflare::CloudflareZone;
+
+use super::check;
+use super::diagnostic::{Diagnostic, Source};
+use super::provider::{Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
+
+/// What may stand at the top of the file. What a further program reads from it is one more key here.
+pub(crate) const TOP_LEVEL: [&str; 2] = ["default", "providers"];
+
+/// Returns the keys of a provider's table.
+pub(crate) const fn keys(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Zonefile => &["kind", "zones"],
+        Kind::AdGuard => &["kind", "url", "username", "password", "password_file"],
+        Kind::Cloudflare => &["kind", "token", "token_file", "zones", "url", "batch"],
+    }
+}
+
+/// The keys of an entry of `zones` that is a table.
+pub(crate) const ZONEFILE_ZONE: [&str; 2] = ["name", "path"];
+pub(crate) const CLOUDFLARE_ZONE: [&str; 2] = ["name", "id"];
+
+/// The most changes that one request to Cloudflare may carry under any plan (Cloudflare DNS docs, "Batch record changes").
+const MOST_BATCH: usize = 3500;
+
+/// What a file says.
+#[derive(Debug, Default)]
+pub(crate) struct File {
+    pub(crate) default: Option<String>,
+    /// In the order of the file.
+    pub(crate) providers: Vec<Provider>,
+    /// A warning for each secret that stands in the file itself.
+    pub(crate) inline_secrets: Vec<Diagnostic>,
+}
+
+/// Reads a file's text.
+pub(crate) fn read(source: &Source) -> Result<File, Diagnostic> {
+    let root = DeTable::parse(&source.text).map_err(|error| {
+        let place = source.broken_place(error.span().unwrap_or_default());
+        Diagnostic::new(format!("not TOML: {}", error.message())).at(place, "")
+    })?;
+    let top = Table { source, title: "this file".into(), at: 0..0, table: root.get_ref() };
+    top.only(&TOP_LEVEL)?;
+    let mut file = File::default();
+    if let Some(providers) = top.table("providers")? {
+        for (name, at, value) in providers.entries() {
+            check::provider_name(name).map_err(|why| source.wrong(at.clone(), why))?;
+            let title = format!("[providers.{name}]");
+            file.providers.push(provider(name, &providers.child(title, at, value)?, &mut file.inline_secrets)?);
+        }
+    }
+    file.default = default(&top, &file.providers)?;
+    Ok(file)
+}
+
+fn default(top: &Table<'_>, providers: &[Provider]) -> Result<Option<String>, Diagnostic> {
+    let Some(default) = top.text("default")? else { return Ok(None) };
+    if providers.iter().any(|provider| provider.name == default.text) {
+        return Ok(Some(default.text.into()));
+    }
+    let names = list(providers.iter().map(|provider| provider.name.as_str()));
+    let names = if names.is_empty() { "none is configured".into() } else { format!("configured: {names}") };
+    Err(top.source.wrong(default.at, format!("there is no provider `{}`", default.text)).help(names))
+}
+
+fn provider(name: &str, table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Result<Provider, Diagnostic> {
+    let text = table.required("kind")?;
+    let kind = Kind::parse(text.text).ok_or_else(|| {
+        let message = format!("`{}` is not a kind of provider", text.text);
+        let place = table.source.place(text.at);
+        Diagnostic::new(message).at(place, format!("expected {}", list(Kind::ALL.map(Kind::as_str))))
+    })?;
+    table.only(keys(kind))?;
+    let service = match kind {
+        Kind::Zonefile => Service::Zonefile { zones: zone_files(table)? },
+        Kind::AdGuard => Service::AdGuard { url: url(table, table.required("url")?)?, login: login(table, inline)? },
+        Kind::Cloudflare => Service::Cloudflare {
+            url: table.text("url")?.map(|text| url(table, text)).transpose()?,
+            token: secret(table, &TOKEN, inline)?.unwrap_or_else(|| left_out(table, &TOKEN)),
+            zones: cloud_zones(table)?,
+            batch: batch(table)?,
+        },
+    };
+    let place = table.source.place(table.at.clone());
+    Ok(Provider { name: name.into(), origin: Origin::File { path: place.path, line: place.line }, service })
+}
+
+fn login(table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Result<Option<Login>, Diagnostic> {
+    let password = secret(table, &PASSWORD, inline)?;
+    match (table.text("username")?, password) {
+        (None, None) => Ok(None),
+        (Some(username), password) => {
+            let password = password.unwrap_or_else(|| left_out(table, &PASSWORD));
+            Ok(Some(Login { username: username.text.into(), password }))
+        }
+        (None, Some(_)) => {
+            Err(table.missing("username").help("leave the password out too if AdGuard Home asks for none"))
+        }
+    }
+}
+
+fn secret(table: &Table<'_>, key: &SecretKey, inline: &mut Vec<Diagnostic>) -> Result<Option<Secret>, Diagnostic> {
+    match (table.text(key.inline)?, table.text(key.file)?) {
+        (None, None) => Ok(None),
+        (Some(_), Some(file)) => {
+            let message = format!("both `{}` and `{}` are given in {}", key.inline, key.file, table.title);
+            Err(table.source.wrong(file.key, message).help("keep one of them"))
+        }
+        (Some(text), None) => {
+            let message = format!("everybody on this machine can read the {} in this file", key.what);
+            let warning = table.source.wrong(text.key, message);
+            inline.push(warning.help(format!(
+                "move it to a file of its own and name that with `{}`, or `chmod o-r` this one",
+                key.file
+            )));
+            Ok(Some(Secret::Inline(text.text.into())))
+        }
+        (None, Some(text)) => {
+            Ok(Some(Secret::File { path: table.path(text.text), place: table.source.place(text.at) }))
+        }
+    }
+}
+
+fn left_out(table: &Table<'_>, key: &'static SecretKey) -> Secret {
+    Secret::Variable { key, left_out: Some(table.source.place(table.at.clone())) }
+}
+
+fn url(table: &Table<'_>, text: Text<'_>) -> Result<String, Diagnostic> {
+    check::url(text.text).map_err(|why| table.source.wrong(text.at, why))?;
+    Ok(text.text.into())
+}
+
+fn batch(table: &Table<'_>) -> Result<Option<usize>, Diagnostic> {
+    let Some((_, _, value)) = table.entry("batch") else { return Ok(None) };
+    let number = match value.get_ref() {
+        DeValue::Integer(number) => usize::from_str_radix(number.as_str(), number.radix()).ok(),
+        _ => None,
+    };
+    let within = number.filter(|number| (1..=MOST_BATCH).contains(number));
+    let wrong = || table.source.wrong(value.span(), format!("`batch` must be a number from 1 to {MOST_BATCH}"));
+    within.ok_or_else(wrong).map(Some)
+}
+
+fn zone_files(table: &Table<'_>) -> Result<Vec<ZoneFile>, Diagnostic> {
+    let Some(zones) = table.array("zones")? else { return Err(table.missing("zones")) };
+    let mut seen = Vec::new();
+    zones
+        .iter()
+        .map(|entry| {
+            let zone = table.child("an entry of `zones`".into(), entry.span(), entry)?;
+            zone.only(&ZONEFILE_ZONE)?;
+            let name = zone_name(table, zone.required("name")?, &mut seen)?;
+            Ok(ZoneFile { name: Some(name), path: table.path(zone.required("path")?.text) })
+        })
+        .collect()
+}
+
+fn cloud_zones(table: &Table<'_>) -> Result<Vec<CloudflareZone>, Diagnostic> {
+    let Some(zones) = table.array("zones")? else { return Ok(Vec::new()) };
+    let mut seen = Vec::new();
+    zones
+        .iter()
+        .map(|entry| {
+            if let DeValue::String(name) = entry.get_ref() {
+                let text = Text { text: name, at: entry.span(), key: entry.span() };
+                return zone_name(table, text, &mut seen).map(CloudflareZone::Name);
+            }
+            let zone = table.child("an entry of `zones`".into(), entry.span(), entry)?;
+            zone.only(&CLOUDFLARE_ZONE)?;
+            let name = zone_name(table, zone.required("name")?, &mut seen)?;
+            let Some(id) = zone.text("id")? else { return Ok(CloudflareZone::Name(name)) };
+            check::zone_id(id.text).map_err(|why| table.source.wrong(id.at, why))?;
+            Ok(CloudflareZone::IdAndName { id: id.text.into(), name })
+        })
+        .collect()
+}
+
+fn zone_name(table: &Table<'_>, text: Text<'_>, seen: &mut Vec<Name>) -> Result<Name, Diagnostic> {
+    let name = check::zone(text.text).map_err(|why| table.source.wrong(text.at.clone(), why))?;
+    if seen.contains(&name) {
+        return Err(table.source.wrong(text.at, format!("the zone `{name}` is there twice")));
+    }
+    seen.push(name.clone());
+    Ok(name)
+}
+
+/// A table of the file, and how an error names it.
+struct Table<'a> {
+    source: &'a Source,
+    title: String,
+    at: Range<usize>,
+    table: &'a DeTable<'a>,
+}
+
+/// A string of the file: not empty.
+struct Text<'a> {
+    text: &'a str,
+    at: Range<usize>,
+    key: Range<usize>,
+}
+
+type Entry<'a> = (&'a str, Range<usize>, &'a Spanned<DeValue<'a>>);
+
+impl<'a> Table<'a> {
+    /// Returns the entries in the order of the file.
+    fn entries(&self) -> Vec<Entry<'a>> {
+        let mut entries: Vec<_> =
+            self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value)).collect();
+        entries.sort_by_key(|(_, at, _)| at.start);
+        entries
+    }
+
+    fn entry(&self, key: &str) -> Option<Entry<'a>> {
+        self.entries().into_iter().find(|(name, ..)| *name == key)
+    }
+
+    fn only(&self, known: &[&str]) -> Result<(), Diagnostic> {
+        let unknown = self.entries().into_iter().find(|(key, ..)| !known.contains(key));
+        unknown.map_or(Ok(()), |(key, at, _)| {
+            let message = format!("unknown key `{key}` in {}", self.title);
+            Err(Diagnostic::new(message).at(self.source.place(at), format!("expected {}", list(known.iter().copied()))))
+        })
+    }
+
+    fn text(&self, key: &str) -> Result<Option<Text<'a>>, Diagnostic> {
+        let Some((_, key_at, value)) = self.entry(key) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::String(text) if text.is_empty() => Err(self.source.wrong(key_at, format!("`{key}` is empty"))),
+            DeValue::String(text) => Ok(Some(Text { text, at: value.span(), key: key_at })),
+            other => Err(self.mistyped(key, key_at, "a string", other)),
+        }
+    }
+
+    fn required(&self, key: &str) -> Result<Text<'a>, Diagnostic> {
+        self.text(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    fn table(&self, key: &str) -> Result<Option<Self>, Diagnostic> {
+        let Some((_, at, value)) = self.entry(key) else { return Ok(None) };
+        self.child(format!("[{key}]"), at, value).map(Some)
+    }
+
+    /// Returns an array that is not empty.
+    fn array(&self, key: &str) -> Result<Option<&'a [Spanned<DeValue<'a>>]>, Diagnostic> {
+        let Some((_, at, value)) = self.entry(key) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::Array(entries) if entries.is_empty() => Err(self.source.wrong(at, format!("`{key}` is empty"))),
+            DeValue::Array(entries) => Ok(Some(entries)),
+            other => Err(self.mistyped(key, at, "an array", other)),
+        }
+    }
+
+    fn child(&self, title: String, at: Range<usize>, value: &'a Spanned<DeValue<'a>>) -> Result<Self, Diagnostic> {
+        match value.get_ref() {
+            DeValue::Table(table) => Ok(Self { source: self.source, title, at, table }),
+            other => Err(self.source.wrong(at, format!("{title} must be a table, not {}", with_article(other)))),
+        }
+    }
+
+    /// Returns a path, which is relative to the file's folder.
+    fn path(&self, text: &str) -> PathBuf {
+        self.source.path.parent().map_or_else(|| text.into(), |folder| folder.join(text))
+    }
+
+    fn missing(&self, key: &str) -> Diagnostic {
+        self.source.wrong(self.at.clone(), format!("`{key}` is missing in {}", self.title))
+    }
+
+    fn mistyped(&self, key: &str, at: Range<usize>, expected: &str, found: &DeValue<'_>) -> Diagnostic {
+        self.source.wrong(at, format!("`{key}` must be {expected}, not {}", with_article(found)))
+    }
+}
+
+impl Source {
+    fn wrong(&self, at: Range<usize>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(message).at(self.place(at), "")
+    }
+}
+
+fn with_article(value: &DeValue<'_>) -> String {
+    let word = value.type_str();
+    format!("{} {word}", if word.starts_with(['a', 'i']) { "an" } else { "a" })
+}
+
+/// Returns the words in backquotes, with commas.
+pub(crate) fn list(words: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
+    words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}

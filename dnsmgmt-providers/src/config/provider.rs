@@ -1,0 +1,201 @@
+//! A configured provider: what was said about it, before anything is asked.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use dnsmgmt_core::name::Name;
+use secrecy::SecretString;
+
+use crate::cloudflare::CloudflareZone;
+
+use super::diagnostic::{Diagnostic, Place};
+use super::vars::{ADGUARD_PASSWORD, CF_API_TOKEN, Environment, Variable, one_line};
+
+/// A provider as it is configured.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    pub(crate) name: String,
+    pub(crate) origin: Origin,
+    pub(crate) service: Service,
+}
+
+impl Provider {
+    /// Returns the configured name; a provider that variables configure has its kind's.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns which DNS service it is.
+    pub fn kind(&self) -> Kind {
+        match self.service {
+            Service::Zonefile { .. } => Kind::Zonefile,
+            Service::AdGuard { .. } => Kind::AdGuard,
+            Service::Cloudflare { .. } => Kind::Cloudflare,
+        }
+    }
+
+    /// Returns the configured zones: the root where the API has none, nothing where only the service itself knows.
+    pub fn zones(&self) -> Vec<Name> {
+        self.candidates().into_iter().flatten().collect()
+    }
+
+    /// Returns where it is configured.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Returns the names of what can be connected to; nothing is a name that is not known yet.
+    pub(crate) fn candidates(&self) -> Vec<Option<Name>> {
+        match &self.service {
+            Service::Zonefile { zones } => zones.iter().map(|zone| zone.name.clone()).collect(),
+            Service::AdGuard { .. } => vec![Some(Name::root())],
+            Service::Cloudflare { zones, .. } if zones.is_empty() => vec![None],
+            Service::Cloudflare { zones, .. } => zones.iter().map(zone_name).collect(),
+        }
+    }
+}
+
+fn zone_name(zone: &CloudflareZone) -> Option<Name> {
+    match zone {
+        CloudflareZone::Id(_) => None,
+        CloudflareZone::Name(name) | CloudflareZone::IdAndName { name, .. } => Some(name.clone()),
+    }
+}
+
+/// Where a provider is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In a file, at the line of its table.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// In the environment, by this variable above all.
+    Variable(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A DNS service that we speak to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A master file (RFC 1035 section 5).
+    Zonefile,
+    /// AdGuard Home's rewrites.
+    AdGuard,
+    /// Cloudflare's DNS records.
+    Cloudflare,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Zonefile, Self::AdGuard, Self::Cloudflare];
+
+    /// Returns the word that the configuration has for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Zonefile => "zonefile",
+            Self::AdGuard => "adguard",
+            Self::Cloudflare => "cloudflare",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Service {
+    Zonefile { zones: Vec<ZoneFile> },
+    AdGuard { url: String, login: Option<Login> },
+    Cloudflare { url: Option<String>, token: Secret, zones: Vec<CloudflareZone>, batch: Option<usize> },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ZoneFile {
+    /// Nothing where the file itself says it.
+    pub(crate) name: Option<Name>,
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    pub(crate) username: String,
+    pub(crate) password: Secret,
+}
+
+/// Where a secret is. It is read when its provider is chosen, so that another one can be used where it cannot be read.
+#[derive(Debug, Clone)]
+pub(crate) enum Secret {
+    Inline(SecretString),
+    File {
+        path: PathBuf,
+        place: Place,
+    },
+    /// In a variable. The place is that of the provider's table which leaves it out.
+    Variable {
+        key: &'static SecretKey,
+        left_out: Option<Place>,
+    },
+}
+
+/// A secret's names: what it is, its two keys in the file and its variable.
+#[derive(Debug)]
+pub(crate) struct SecretKey {
+    pub(crate) what: &'static str,
+    pub(crate) inline: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) variable: &'static Variable,
+}
+
+pub(crate) const TOKEN: SecretKey =
+    SecretKey { what: "API token", inline: "token", file: "token_file", variable: &CF_API_TOKEN };
+pub(crate) const PASSWORD: SecretKey =
+    SecretKey { what: "password", inline: "password", file: "password_file", variable: &ADGUARD_PASSWORD };
+
+impl Secret {
+    pub(crate) fn read(&self, environment: &Environment) -> Result<SecretString, Diagnostic> {
+        match self {
+            Self::Inline(secret) => Ok(secret.clone()),
+            Self::File { path, place } => read_file(path).map_err(|error| error.at(place.clone(), "named here")),
+            Self::Variable { key, left_out } => match environment.value(key.variable)? {
+                Some(value) => Ok(value.text.into()),
+                None => Err(missing(key, left_out.as_ref())),
+            },
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<SecretString, Diagnostic> {
+    let what = format!("the file {}", path.display());
+    let line = one_line(path, &what)?;
+    if line.is_empty() { Err(Diagnostic::new(format!("{what} is empty"))) } else { Ok(line.into()) }
+}
+
+fn missing(key: &SecretKey, left_out: Option<&Place>) -> Diagnostic {
+    let SecretKey { what, file, variable: Variable { name, .. }, .. } = key;
+    let missing = Diagnostic::new(format!("the {what} is missing"));
+    match left_out {
+        None => missing.help(format!("set `{name}` or `{name}_FILE`")),
+        Some(place) => missing
+            .at(place.clone(), "of this provider")
+            .help(format!("add `{file}` to its table, or set `{name}` or `{name}_FILE`")),
+    }
+}

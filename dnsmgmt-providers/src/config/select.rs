@@ -1,0 +1,388 @@
+//! Which provider and which zone a command speaks to.
+
+use std::cmp::Ordering;
+
+use dnsmgmt_core::name::Name;
+use secrecy::SecretString;
+
+use crate::adguard::{AdGuardConfig, Credentials};
+use crate::cloudflare::{CLOUDFLARE_API, CloudflareConfig, CloudflareZone, DEFAULT_BATCH};
+use crate::zonefile::ZonefileConfig;
+
+use super::Settings;
+use super::alone;
+use super::diagnostic::Diagnostic;
+use super::file::list;
+use super::provider::{Kind, Login, Provider, Service, ZoneFile};
+use super::vars::{Carrier, Environment};
+
+/// A provider and a zone to connect to, with what was asked for. Its secrets are read already; `Debug` hides them.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub(crate) provider: String,
+    pub(crate) service: Bound,
+    /// The zone that the configuration or the caller names.
+    pub(crate) zone: Option<Name>,
+    pub(crate) names: Vec<Name>,
+}
+
+impl Target {
+    /// Returns the provider's name.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// Returns the zone, nothing where only the service itself knows it.
+    pub fn zone(&self) -> Option<&Name> {
+        self.zone.as_ref()
+    }
+
+    /// Returns the names that were asked for and belong here.
+    pub fn names(&self) -> &[Name] {
+        &self.names
+    }
+}
+
+/// A service bound to one zone, with all that it takes to connect.
+#[derive(Debug, Clone)]
+pub(crate) enum Bound {
+    Zonefile(ZonefileConfig),
+    AdGuard(AdGuardConfig),
+    Cloudflare(CloudflareConfig),
+    /// A token whose zones are to be looked up.
+    CloudflareToken(CloudflareToken),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct CloudflareToken {
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) token: SecretString,
+    pub(crate) batch: usize,
+}
+
+impl CloudflareToken {
+    pub(crate) fn with(self, zone: CloudflareZone) -> CloudflareConfig {
+        let Self { name, url, token, batch } = self;
+        CloudflareConfig { name, url, token, zone, batch }
+    }
+}
+
+impl Settings {
+    /// Returns what a command speaks to. The provider is the named one (by the caller, else by `DNSMGMT_PROVIDER`), else the
+    /// only one, else the file's default, else the one whose zone is the longest suffix of the domain. The zone is the named
+    /// one, else the longest suffix of the domain, else the only one.
+    pub fn select(
+        &self,
+        provider: Option<&str>,
+        zone: Option<&Name>,
+        domain: Option<&Name>,
+    ) -> Result<Target, Diagnostic> {
+        let choice = self.choose(provider, zone, domain)?;
+        self.target(choice, zone, domain.into_iter().cloned().collect())
+    }
+
+    /// Returns what to speak to for several names, each as [`Settings::select`] would: one target for each zone, with its names.
+    pub fn targets_for(
+        &self,
+        provider: Option<&str>,
+        zone: Option<&Name>,
+        names: &[Name],
+    ) -> Result<Vec<Target>, Diagnostic> {
+        let mut groups: Vec<(Choice<'_>, Vec<Name>)> = Vec::new();
+        for name in names {
+            let choice = self.choose(provider, zone, Some(name))?;
+            match groups.iter_mut().find(|(known, _)| known.same(&choice)) {
+                Some((_, names)) => names.push(name.clone()),
+                None => groups.push((choice, vec![name.clone()])),
+            }
+        }
+        groups.into_iter().map(|(choice, names)| self.target(choice, zone, names)).collect()
+    }
+
+    /// Returns every zone of the named provider (by the caller, else by `DNSMGMT_PROVIDER`), else of all providers.
+    pub fn every_target(&self, provider: Option<&str>) -> Result<Vec<Target>, Diagnostic> {
+        let providers = match self.asked(provider)? {
+            Some(provider) => vec![provider],
+            None if self.usable().is_empty() => return Err(self.nothing_configured()),
+            None => self.usable(),
+        };
+        providers
+            .iter()
+            .flat_map(|provider| choices(provider, None, None))
+            .map(|choice| self.target(choice, None, Vec::new()))
+            .collect()
+    }
+
+    fn choose(
+        &self,
+        provider: Option<&str>,
+        zone: Option<&Name>,
+        domain: Option<&Name>,
+    ) -> Result<Choice<'_>, Diagnostic> {
+        if let (Some(zone), Some(domain)) = (zone, domain)
+            && !domain.is_within(zone)
+        {
+            return Err(Diagnostic::new(format!("`{domain}` is not in the zone `{zone}`")));
+        }
+        let provider = match self.asked(provider)? {
+            Some(provider) => Some(provider),
+            None => self.preferred()?,
+        };
+        match provider {
+            Some(provider) => self.within(provider, zone, domain),
+            None => self.across(zone, domain),
+        }
+    }
+
+    /// Returns the provider that the caller names, else the one that `DNSMGMT_PROVIDER` names.
+    fn asked(&self, provider: Option<&str>) -> Result<Option<&Provider>, Diagnostic> {
+        match (provider, &self.provider) {
+            (Some(name), _) => self.named(name, None).map(Some),
+            (None, Some((name, carrier))) => self.named(name, Some(carrier)).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Returns the provider of a name: a configured one, else what variables configure of a kind, else the only one of a kind.
+    fn named(&self, name: &str, carrier: Option<&Carrier>) -> Result<&Provider, Diagnostic> {
+        if let Some(provider) = self.file.providers.iter().find(|provider| provider.name == name) {
+            return Ok(provider);
+        }
+        if let Some(provider) = self.alone.iter().find(|provider| provider.name == name) {
+            return Ok(provider);
+        }
+        let kind = Kind::parse(name);
+        let of_kind: Vec<&Provider> =
+            self.file.providers.iter().filter(|provider| Some(provider.kind()) == kind).collect();
+        match of_kind[..] {
+            [] => Err(self.no_such_provider(name, carrier)),
+            [provider] => Ok(provider),
+            _ => {
+                let message = format!("several providers are of the kind `{name}`");
+                Err(Diagnostic::new(message).help(format!("name one of them: {}", names(&of_kind))))
+            }
+        }
+    }
+
+    /// Returns the provider to use where none is named, nothing where that depends on the domain.
+    fn preferred(&self) -> Result<Option<&Provider>, Diagnostic> {
+        match self.usable()[..] {
+            [] => Err(self.nothing_configured()),
+            [provider] => Ok(Some(provider)),
+            _ if self.file.providers.is_empty() => {
+                let variables = list(self.alone.iter().map(|provider| &provider.origin));
+                let message = format!("variables configure several providers: {variables}");
+                let kinds = names(&self.usable());
+                Err(Diagnostic::new(message).help(format!("set `DNSMGMT_PROVIDER` to one of {kinds}")))
+            }
+            _ => match &self.file.default {
+                Some(name) => self.named(name, None).map(Some),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Returns the providers among which is chosen: the file's, or without any the variables'.
+    fn usable(&self) -> Vec<&Provider> {
+        let providers = if self.file.providers.is_empty() { &self.alone } else { &self.file.providers };
+        providers.iter().collect()
+    }
+
+    fn within<'a>(
+        &self,
+        provider: &'a Provider,
+        zone: Option<&Name>,
+        domain: Option<&Name>,
+    ) -> Result<Choice<'a>, Diagnostic> {
+        let mut choices = choices(provider, zone, domain);
+        choices.sort_by(Choice::deeper);
+        match choices[..] {
+            [] => Err(self.no_zone(provider, zone, domain)),
+            [_, _, ..] if domain.is_none() => {
+                let message = format!("`{}` has several zones: {}", provider.name, list(provider.zones()));
+                Err(Diagnostic::new(message).help("choose one with --zone, or name a domain"))
+            }
+            [first, ..] => Ok(first),
+        }
+    }
+
+    fn across(&self, zone: Option<&Name>, domain: Option<&Name>) -> Result<Choice<'_>, Diagnostic> {
+        let providers = self.usable();
+        let mut choices: Vec<Choice<'_>> =
+            providers.iter().flat_map(|provider| choices(provider, zone, domain)).collect();
+        choices.sort_by(Choice::deeper);
+        let deepest = choices.iter().take_while(|choice| choice.depth == choices[0].depth).count();
+        if deepest == 1 && zone.or(domain).is_some() {
+            return Ok(choices[0]);
+        }
+        if deepest == 0 {
+            let message = match (zone, domain) {
+                (None, Some(domain)) => format!("no provider has a zone that holds `{domain}`"),
+                (Some(zone), _) => format!("no provider has the zone `{zone}`"),
+                (None, None) => "no provider has a zone".into(),
+            };
+            let zones = providers.iter().flat_map(|provider| provider.zones()).filter(|zone| !zone.is_root());
+            return Err(Diagnostic::new(message).help(format!("configured: {}", list(zones))));
+        }
+        let message = match zone.or(domain) {
+            Some(name) => format!("several providers may hold `{name}`"),
+            None => "several providers are configured".into(),
+        };
+        let among: Vec<&Provider> = choices[..deepest].iter().map(|choice| choice.provider).collect();
+        let among = if zone.or(domain).is_some() { among } else { providers };
+        Err(Diagnostic::new(message).help(format!("name one with --provider or `DNSMGMT_PROVIDER`: {}", names(&among))))
+    }
+
+    fn target(&self, choice: Choice<'_>, zone: Option<&Name>, names: Vec<Name>) -> Result<Target, Diagnostic> {
+        let known = choice.provider.candidates().swap_remove(choice.zone);
+        Ok(Target {
+            provider: choice.provider.name.clone(),
+            service: choice.bind(zone, &self.environment)?,
+            zone: known.or_else(|| zone.cloned()),
+            names,
+        })
+    }
+
+    fn no_such_provider(&self, name: &str, carrier: Option<&Carrier>) -> Diagnostic {
+        let by = carrier.map(|carrier| format!(" ({carrier} names it)")).unwrap_or_default();
+        let missing = Diagnostic::new(format!("there is no provider `{name}`{by}"));
+        let known: Vec<&Provider> = self.providers().collect();
+        match (Kind::parse(name), known.is_empty()) {
+            (Some(kind), _) => missing.help(how(kind)),
+            (None, true) => ways(missing),
+            (None, false) => missing.help(format!("configured: {}", names(&known))),
+        }
+    }
+
+    fn nothing_configured(&self) -> Diagnostic {
+        let mut nothing = ways(Diagnostic::new("no DNS provider is configured"));
+        nothing = match (&self.path, &self.searched[..]) {
+            (Some(path), _) => nothing.help(format!("or add a table [providers.NAME] to {}", path.display())),
+            (None, [first, ..]) => nothing.help(format!("or write {}", first.display())),
+            (None, []) => nothing,
+        };
+        for (set, main) in alone::without_effect(&self.environment) {
+            nothing = nothing.help(format!("`{}` is set, but does nothing without `{}`", set.name, main.name));
+        }
+        nothing
+    }
+
+    fn no_zone(&self, provider: &Provider, zone: Option<&Name>, domain: Option<&Name>) -> Diagnostic {
+        let name = &provider.name;
+        let message = match (zone, domain) {
+            (Some(zone), _) => format!("`{name}` has no zone `{zone}`"),
+            (None, Some(domain)) => format!("`{domain}` is in no zone of `{name}`"),
+            (None, None) => format!("`{name}` has no zone"),
+        };
+        let zones = provider.zones();
+        let has = if zones.iter().all(Name::is_root) {
+            "it has no zones at all".into()
+        } else {
+            format!("its zones: {}", list(zones))
+        };
+        let elsewhere: Vec<&Provider> = self
+            .usable()
+            .into_iter()
+            .filter(|other| choices(other, zone, domain).iter().any(|choice| choice.depth > 0))
+            .collect();
+        let missing = Diagnostic::new(message).help(has);
+        if elsewhere.is_empty() {
+            return missing;
+        }
+        missing.help(format!("one that fits is at {}: name it with --provider", names(&elsewhere)))
+    }
+}
+
+/// A provider's zone, by its place in [`Provider::candidates`].
+#[derive(Debug, Clone, Copy)]
+struct Choice<'a> {
+    provider: &'a Provider,
+    zone: usize,
+    /// How many labels the zone has; none where it is not known or the root.
+    depth: usize,
+}
+
+/// Returns what may be the zone, or hold the domain.
+fn choices<'a>(provider: &'a Provider, zone: Option<&Name>, domain: Option<&Name>) -> Vec<Choice<'a>> {
+    let fits = |known: &Name| zone.is_none_or(|zone| zone == known) && domain.is_none_or(|name| name.is_within(known));
+    let depth = |known: &Name| known.labels().count();
+    provider
+        .candidates()
+        .iter()
+        .enumerate()
+        .filter(|(_, known)| known.as_ref().is_none_or(fits))
+        .map(|(zone, known)| Choice { provider, zone, depth: known.as_ref().map_or(0, depth) })
+        .collect()
+}
+
+impl Choice<'_> {
+    fn same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.provider, other.provider) && self.zone == other.zone
+    }
+
+    fn deeper(&self, other: &Self) -> Ordering {
+        other.depth.cmp(&self.depth)
+    }
+
+    fn bind(&self, asked: Option<&Name>, environment: &Environment) -> Result<Bound, Diagnostic> {
+        let name = self.provider.name.clone();
+        Ok(match &self.provider.service {
+            Service::Zonefile { zones } => {
+                let ZoneFile { path, name: origin } = zones[self.zone].clone();
+                Bound::Zonefile(ZonefileConfig { name, path, origin })
+            }
+            Service::AdGuard { url, login } => {
+                let credentials = login.as_ref().map(|login| login.read(environment)).transpose()?;
+                Bound::AdGuard(AdGuardConfig { name, url: url.clone(), credentials })
+            }
+            Service::Cloudflare { url, token, zones, batch } => {
+                let url = url.clone().unwrap_or_else(|| CLOUDFLARE_API.into());
+                let batch = batch.unwrap_or(DEFAULT_BATCH);
+                let token = CloudflareToken { name, url, token: token.read(environment)?, batch };
+                match called(zones.get(self.zone), asked) {
+                    Some(zone) => Bound::Cloudflare(token.with(zone)),
+                    None => Bound::CloudflareToken(token),
+                }
+            }
+        })
+    }
+}
+
+impl Login {
+    fn read(&self, environment: &Environment) -> Result<Credentials, Diagnostic> {
+        Ok(Credentials { username: self.username.clone(), password: self.password.read(environment)? })
+    }
+}
+
+/// Returns the configured zone, which gets the name that was asked for if it has none.
+fn called(zone: Option<&CloudflareZone>, asked: Option<&Name>) -> Option<CloudflareZone> {
+    match (zone, asked) {
+        (Some(CloudflareZone::Id(id)), Some(name)) => {
+            Some(CloudflareZone::IdAndName { id: id.clone(), name: name.clone() })
+        }
+        (Some(zone), _) => Some(zone.clone()),
+        (None, asked) => asked.cloned().map(CloudflareZone::Name),
+    }
+}
+
+fn names(providers: &[&Provider]) -> String {
+    let mut names: Vec<&str> = providers.iter().map(|provider| provider.name()).collect();
+    names.dedup();
+    list(names)
+}
+
+/// Adds the shortest ways to configure a provider.
+fn ways(error: Diagnostic) -> Diagnostic {
+    Kind::ALL.into_iter().fold(error, |error, kind| error.help(how(kind)))
+}
+
+fn how(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Zonefile => "for a zone file, no server needed: set `ZONEFILE_PATH`, and `ZONEFILE_ORIGIN` to its zone",
+        Kind::AdGuard => {
+            "for AdGuard Home: set `ADGUARD_URL`, and `ADGUARD_USERNAME` and `ADGUARD_PASSWORD` if it asks for them"
+        }
+        Kind::Cloudflare => "for Cloudflare: set `CF_API_TOKEN`, and `CF_ZONE` if the token has several zones",
+    }
+}

@@ -1,0 +1,179 @@
+//! The variables, and the three ways in which each can be given.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use super::diagnostic::Diagnostic;
+
+/// A variable that programs read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name. `NAME_FILE` names a file that holds the value instead.
+    pub name: &'static str,
+    /// What it says, for help texts and manual pages.
+    pub meaning: &'static str,
+}
+
+pub(crate) const CONFIG: Variable = Variable { name: "DNSMGMT_CONFIG", meaning: "the path of dnsmgmt.toml" };
+pub(crate) const PROVIDER: Variable =
+    Variable { name: "DNSMGMT_PROVIDER", meaning: "the provider to use: a configured name, or a kind" };
+pub(crate) const ZONEFILE_PATH: Variable = Variable { name: "ZONEFILE_PATH", meaning: "the path of a zone file" };
+pub(crate) const ZONEFILE_ORIGIN: Variable =
+    Variable { name: "ZONEFILE_ORIGIN", meaning: "the zone of the zone file, where the file does not say it" };
+pub(crate) const ADGUARD_URL: Variable =
+    Variable { name: "ADGUARD_URL", meaning: "the address of AdGuard Home, such as http://192.168.1.2:3000" };
+pub(crate) const ADGUARD_HOST: Variable =
+    Variable { name: "ADGUARD_HOST", meaning: "its host, with a port if need be, instead of ADGUARD_URL" };
+pub(crate) const ADGUARD_PROTOCOL: Variable =
+    Variable { name: "ADGUARD_PROTOCOL", meaning: "http (the default) or https, beside ADGUARD_HOST" };
+pub(crate) const ADGUARD_USERNAME: Variable =
+    Variable { name: "ADGUARD_USERNAME", meaning: "the user of AdGuard Home; none if it asks for no password" };
+pub(crate) const ADGUARD_PASSWORD: Variable = Variable { name: "ADGUARD_PASSWORD", meaning: "the user's password" };
+pub(crate) const CF_API_TOKEN: Variable =
+    Variable { name: "CF_API_TOKEN", meaning: "a Cloudflare API token with the permission Zone / DNS / Edit" };
+pub(crate) const CF_ZONE: Variable =
+    Variable { name: "CF_ZONE", meaning: "the zone's name, or several with commas; without it the token's zones" };
+pub(crate) const CF_ZONE_ID: Variable =
+    Variable { name: "CF_ZONE_ID", meaning: "the zone's id (32 hexadecimal digits), instead of CF_ZONE" };
+pub(crate) const CF_API_URL: Variable =
+    Variable { name: "CF_API_URL", meaning: "the address of the API, where it is not Cloudflare's own" };
+
+/// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
+pub const VARIABLES: [&Variable; 13] = [
+    &CONFIG,
+    &PROVIDER,
+    &ZONEFILE_PATH,
+    &ZONEFILE_ORIGIN,
+    &ADGUARD_URL,
+    &ADGUARD_HOST,
+    &ADGUARD_PROTOCOL,
+    &ADGUARD_USERNAME,
+    &ADGUARD_PASSWORD,
+    &CF_API_TOKEN,
+    &CF_ZONE,
+    &CF_ZONE_ID,
+    &CF_API_URL,
+];
+
+/// The environment as the program hands it in: `std::env::vars_os().collect()`. Its `Debug` shows names only.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Self {
+        Self(vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Environment {
+    /// Returns the value: the variable's, else the content of the file that `NAME_FILE` names, else the credential's.
+    pub(crate) fn value(&self, variable: &Variable) -> Result<Option<Value>, Diagnostic> {
+        self.given_once(variable)?;
+        let Some(carrier) = self.carrier(variable) else { return Ok(None) };
+        let text = match &carrier {
+            Carrier::Variable(name) => utf8(name, self.get(name).unwrap_or_default())?,
+            Carrier::File { path, .. } | Carrier::Credential(path) => one_line(path, &carrier)?,
+        };
+        match (&carrier, text.is_empty()) {
+            (Carrier::File { .. }, true) => Err(Diagnostic::new(format!("{carrier} is empty"))),
+            (_, empty) => Ok((!empty).then_some(Value { text, carrier })),
+        }
+    }
+
+    /// Returns whether there is a value, without reading files.
+    pub(crate) fn has(&self, variable: &Variable) -> bool {
+        self.carrier(variable).is_some()
+    }
+
+    /// Returns the folder that a variable of the system's names, if it is an absolute path.
+    pub(crate) fn folder(&self, name: &str) -> Option<&Path> {
+        self.get(name).map(Path::new).filter(|path| path.is_absolute())
+    }
+
+    /// Refuses a variable that is given as a value and as a file.
+    pub(crate) fn given_once(&self, variable: &Variable) -> Result<(), Diagnostic> {
+        let name = variable.name;
+        if self.get(name).is_some() && self.get(&format!("{name}_FILE")).is_some() {
+            let message = format!("both `{name}` and `{name}_FILE` are set");
+            return Err(Diagnostic::new(message).help("keep one of them"));
+        }
+        Ok(())
+    }
+
+    fn carrier(&self, variable: &Variable) -> Option<Carrier> {
+        let name = variable.name;
+        let credential =
+            |name: &str| Some(self.folder("CREDENTIALS_DIRECTORY")?.join(name)).filter(|path| path.is_file());
+        if self.get(name).is_some() {
+            return Some(Carrier::Variable(name));
+        }
+        if let Some(path) = self.get(&format!("{name}_FILE")) {
+            return Some(Carrier::File { name, path: path.into() });
+        }
+        credential(name).or_else(|| credential(&name.to_lowercase())).map(Carrier::Credential)
+    }
+
+    /// Returns what is set; the empty value counts as not set.
+    fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// A value and what carried it here. It may be a secret, so it has no `Debug`.
+pub(crate) struct Value {
+    pub(crate) text: String,
+    pub(crate) carrier: Carrier,
+}
+
+impl Value {
+    /// Returns the error of a value that is not what it should be.
+    pub(crate) fn wrong(&self, why: impl fmt::Display) -> Diagnostic {
+        Diagnostic::new(format!("{}: {why}", self.carrier))
+    }
+}
+
+/// What carried a value here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Variable(&'static str),
+    File { name: &'static str, path: PathBuf },
+    Credential(PathBuf),
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => write!(f, "`{name}`"),
+            Self::File { name, path } => write!(f, "the file {} (`{name}_FILE`)", path.display()),
+            Self::Credential(path) => write!(f, "the credential {}", path.display()),
+        }
+    }
+}
+
+/// Returns a file's only line, without its end.
+pub(crate) fn one_line(path: &Path, what: &dyn fmt::Display) -> Result<String, Diagnostic> {
+    let text = fs::read_to_string(path).map_err(|error| unreadable(what, &error))?;
+    let line = text.trim_end_matches(['\n', '\r']);
+    if line.contains(char::is_control) {
+        let message = format!("{what} has more than one line, or control characters; a value is one line");
+        return Err(Diagnostic::new(message));
+    }
+    Ok(line.to_owned())
+}
+
+fn utf8(name: &str, value: &OsStr) -> Result<String, Diagnostic> {
+    let text = value.to_str().ok_or_else(|| Diagnostic::new(format!("`{name}` is not UTF-8")))?;
+    Ok(text.to_owned())
+}
+
+pub(crate) fn unreadable(what: &dyn fmt::Display, error: &io::Error) -> Diagnostic {
+    Diagnostic::new(format!("could not read {what}: {error}"))
+}
