@@ -1,1 +1,72 @@
-fn main() {}
+//! `dns-cli`: DNS records by hand, each change verified.
+
+mod args;
+mod commands;
+mod confirm;
+mod context;
+mod exit;
+mod input;
+mod output;
+mod progress;
+
+use std::io;
+use std::process::ExitCode;
+
+use anyhow::{Error, Result};
+use dnsmgmt_core::name::NameError;
+use dnsmgmt_core::provider::ProviderError;
+use dnsmgmt_core::record::RecordError;
+use dnsmgmt_providers::connect::ConnectError;
+
+use crate::args::{Cli, Color};
+use crate::exit::{Exit, UsageError};
+
+fn main() -> ExitCode {
+    let cli = match args::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    choose_colour(cli.global.color);
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => failed(&error).into(),
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(commands::run(&cli.global, cli.command))
+}
+
+fn choose_colour(color: Color) {
+    match color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+}
+
+/// Says on standard error why it could not run, with every cause and what to do next.
+fn failed(error: &Error) -> Exit {
+    let causes = || error.chain();
+    if causes().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)) {
+        // Whoever read our output has seen enough, as in `dns-cli list | head`.
+        return Exit::Done;
+    }
+    let text: Vec<String> = causes().map(ToString::to_string).collect();
+    eprintln!("dns-cli: {}", text.join(": "));
+    if let Some(hint) = causes().find_map(|cause| provider_error(cause)?.hint.as_deref()) {
+        eprintln!("{hint}");
+    }
+    let is_usage =
+        causes().any(|cause| cause.is::<UsageError>() || cause.is::<NameError>() || cause.is::<RecordError>());
+    if is_usage { Exit::Usage } else { Exit::CouldNotRun }
+}
+
+fn provider_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProviderError> {
+    match cause.downcast_ref::<ConnectError>() {
+        Some(ConnectError::Provider(error)) => Some(error),
+        Some(ConnectError::Config(_)) => None,
+        None => cause.downcast_ref(),
+    }
+}

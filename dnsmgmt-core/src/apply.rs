@@ -44,7 +44,7 @@ pub async fn apply(
         if !work.can_go_on() {
             break;
         }
-        attempt.number += u32::from(work.was_asked());
+        attempt.number += u32::from(work.was_taken_in_vain());
     }
     work.report(&plan)
 }
@@ -72,6 +72,8 @@ struct WorkStep<'a> {
     first: Option<Answer>,
     last: Option<Answer>,
     state: State,
+    /// How many copies the last believable listing has of it.
+    copies: usize,
 }
 
 /// What the last believable listing said.
@@ -111,6 +113,13 @@ impl<'a> Work<'a> {
     /// Returns whether anything was asked for that a listing could show.
     fn was_asked(&self) -> bool {
         self.steps().any(|step| step.asked > 0)
+    }
+
+    /// Returns whether a change that is left was answered otherwise than with "later": only then another way makes sense, which
+    /// may cost a call for each change.
+    fn was_taken_in_vain(&self) -> bool {
+        let later = |answer| matches!(reaction(answer), Some(Reaction::Busy { .. } | Reaction::Unreachable));
+        self.steps().any(|step| step.is_left() && step.last.as_ref().is_some_and(|answer| !later(answer)))
     }
 
     fn saw_something(&self) -> bool {
@@ -204,6 +213,8 @@ impl<'a> Work<'a> {
         }
         for step in self.groups.iter_mut().flat_map(|group| &mut group.steps) {
             step.state = not_made(&step.step.change, &listing).map_or(State::Made, State::NotMade);
+            let listed = listing.records.get(&step.step.change.record().key);
+            step.copies = listed.map_or(0, |record| record.handles.len());
         }
         self.blind = None;
         self.seen = listing;
@@ -235,7 +246,7 @@ impl WorkGroup<'_> {
 
 impl<'a> WorkStep<'a> {
     fn new(step: &'a Step) -> Self {
-        Self { step, asked: 0, first: None, last: None, state: State::Unknown }
+        Self { step, asked: 0, first: None, last: None, state: State::Unknown, copies: 0 }
     }
 
     /// Returns whether there is something left to ask for, and sense in it.
@@ -271,6 +282,9 @@ impl<'a> WorkStep<'a> {
     fn outcome(&self, blind: Option<&ProviderError>) -> Outcome {
         let mut outcome = Outcome::of(self.step, self.fate());
         outcome.asked = self.asked;
+        if outcome.fate == Fate::Present && self.copies > 1 {
+            outcome.notes.push(format!("the provider holds {} copies of it", self.copies));
+        }
         if outcome.fate.is_settled() {
             return outcome;
         }

@@ -446,12 +446,12 @@ impl Record {
     }
 
     /// Returns whether `listed` has everything that this wanted record says; what it leaves open is not compared. The key is
-    /// not looked at.
+    /// not looked at, nor the TTL of a proxied record, which is the provider's own.
     pub fn agrees_with(&self, listed: &Self) -> bool {
         fn open_or_same<T: PartialEq>(wanted: &Option<T>, listed: &Option<T>) -> bool {
             wanted.is_none() || wanted == listed
         }
-        open_or_same(&self.ttl, &listed.ttl)
+        (listed.proxied == Some(true) || open_or_same(&self.ttl, &listed.ttl))
             && open_or_same(&self.proxied, &listed.proxied)
             && (self.enabled.is_none() || self.enabled.unwrap_or(true) == listed.enabled.unwrap_or(true))
             && (self.comment.is_none()

@@ -711,3 +711,13 @@ async fn an_examination_finds_switches_and_entries() {
     let old = Home::version(Version::V52).await;
     assert_eq!(old.provider.examine().await.unwrap(), [""; 0]);
 }
+
+#[tokio::test]
+async fn the_provider_conforms() {
+    for version in [Version::V32, Version::V52, Version::V78, Version::V79] {
+        let fake = FakeAdGuard::start(AdGuardOptions { version, ..AdGuardOptions::default() }).await;
+        fake.put("foreign.example", "10.0.0.1");
+        let config = AdGuardConfig { name: "adguard".into(), url: fake.url(), credentials: None };
+        fixtures::conformance::check(&AdGuard::connect(config).unwrap()).await;
+    }
+}

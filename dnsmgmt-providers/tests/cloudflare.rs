@@ -8,7 +8,9 @@ use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::{Answer, Attempt, Change, DnsProvider, Group, Reaction, RunId};
 use dnsmgmt_core::record::{Record, RecordData, Ttl};
 use dnsmgmt_core::record_set::{Listing, RecordSet, Scope};
-use dnsmgmt_providers::cloudflare::{Cloudflare, CloudflareConfig, CloudflareZone, read_page, zones, zones_of};
+use dnsmgmt_providers::cloudflare::{
+    Cloudflare, CloudflareConfig, CloudflareZone, DEFAULT_BATCH, read_page, zones, zones_of,
+};
 use fixtures::cloudflare::FakeCloudflare;
 use fixtures::faults::{Fault, On};
 use proptest::prelude::*;
@@ -961,4 +963,19 @@ mod spelling {
         });
         assert!(setup.held().is_empty());
     }
+}
+
+#[tokio::test]
+async fn the_provider_conforms() {
+    let fake = FakeCloudflare::start().await;
+    let zone = fake.add_zone("example.com");
+    fake.put(&zone, "foreign.example.com", "A", "10.0.0.1");
+    let config = CloudflareConfig {
+        name: "cloudflare".into(),
+        url: fake.url(),
+        token: fake.token.clone().into(),
+        zone: CloudflareZone::IdAndName { id: zone, name: Name::parse("example.com").unwrap() },
+        batch: DEFAULT_BATCH,
+    };
+    fixtures::conformance::check(&Cloudflare::connect(config).await.unwrap()).await;
 }

@@ -1,0 +1,370 @@
+//! What can be said on the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use dnsmgmt_core::name::Name;
+use dnsmgmt_core::record::{RecordType, Ttl};
+
+/// Lists and changes DNS records, and proves each change.
+///
+/// A change counts only when a listing taken afterwards shows it. Where the records are is said by dnsmgmt.toml or by
+/// variables; see `docs/configuration.md`.
+#[derive(Debug, Parser)]
+#[command(name = "dns-cli", version, max_term_width = 100, after_help = EXIT_STATUS)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_STATUS: &str = "Exit status:
+  0  done and verified
+  1  could not run
+  2  wrong usage
+  3  something is unconfirmed, refused or still there
+  5  asked, and the answer is no (`get` finds nothing)";
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Reads this configuration instead of dnsmgmt.toml in its usual places
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Uses this provider: a configured name, or a kind
+    #[arg(long, short = 'p', global = true, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// Uses this zone of the provider
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub(crate) zone: Option<Name>,
+    /// Keeps trying for so long in all, such as 30s, 5m or 0s
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration, default_value = "1m")]
+    pub(crate) retry_for: Duration,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(List),
+    Get(Get),
+    Add(Add),
+    Update(Update),
+    Delete(Delete),
+    #[command(subcommand)]
+    Provider(Provider),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Lists the records
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only names like this; `*` and `?` stand for anything
+    #[arg(value_name = "NAME")]
+    pub(crate) pattern: Option<String>,
+    /// Only names like this; `*` and `?` stand for anything
+    #[arg(long, visible_alias = "domain", value_name = "GLOB", conflicts_with = "pattern")]
+    pub(crate) name: Option<String>,
+    /// Only records of this type
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
+    pub(crate) rtype: Option<RecordType>,
+    /// Only values like this; `*` and `?` stand for anything
+    #[arg(long, visible_alias = "answer", value_name = "GLOB")]
+    pub(crate) value: Option<String>,
+    /// How to print them
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ListFormat,
+}
+
+/// Shows the records of one name
+///
+/// Exits with 5 if there are none.
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    pub(crate) domain: Domain,
+    /// Only records of this type
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
+    pub(crate) rtype: Option<RecordType>,
+    /// Only this value
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) answer: Option<String>,
+    /// How to print them
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ListFormat,
+}
+
+/// Adds records
+///
+/// A value beside others is added to them. What exists already is a success. With `-` for the domain, records are read from
+/// standard input: a name, a type and a value a line, or what `list` prints as JSON, CSV or zone text.
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    #[command(flatten)]
+    pub(crate) domain: Domain,
+    /// The values
+    #[arg(value_name = "ANSWER")]
+    pub(crate) values: Vec<String>,
+    /// A value; can be given several times
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) answer: Vec<String>,
+    /// The type; told from the value if not given
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
+    pub(crate) rtype: Option<RecordType>,
+    #[command(flatten)]
+    pub(crate) attributes: Attributes,
+    #[command(flatten)]
+    pub(crate) change: Change,
+}
+
+/// Changes a record in one step
+///
+/// Where the name has one value of the type, that one is replaced; where it has several, `--old` says which.
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    pub(crate) domain: Domain,
+    /// The new value; left out to change attributes alone
+    #[arg(value_name = "ANSWER")]
+    pub(crate) value: Option<String>,
+    /// The new value; left out to change attributes alone
+    #[arg(long, value_name = "VALUE", conflicts_with = "value", allow_hyphen_values = true)]
+    pub(crate) answer: Option<String>,
+    /// The value that is replaced
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) old: Option<String>,
+    /// The type; told from the value if not given
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
+    pub(crate) rtype: Option<RecordType>,
+    #[command(flatten)]
+    pub(crate) attributes: Attributes,
+    #[command(flatten)]
+    pub(crate) change: Change,
+}
+
+/// Deletes records and proves that they are gone
+///
+/// A name with several values asks on a terminal, and elsewhere needs `--answer` or `--all`. What is not there is a success.
+/// With `-` for the domain, records are read from standard input: a name a line, optionally with type and value, or what
+/// `list` prints as JSON, CSV or zone text.
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    pub(crate) domain: Domain,
+    /// The values; all of the name if none is given
+    #[arg(value_name = "ANSWER")]
+    pub(crate) values: Vec<String>,
+    /// A value; can be given several times
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) answer: Vec<String>,
+    /// Only records of this type
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
+    pub(crate) rtype: Option<RecordType>,
+    /// Deletes all values of a name without asking
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) change: Change,
+}
+
+/// The domain, in its place or by name.
+#[derive(Debug, Args)]
+pub(crate) struct Domain {
+    /// The domain name
+    #[arg(value_name = "DOMAIN", required_unless_present = "named")]
+    positional: Option<String>,
+    /// The domain name
+    #[arg(id = "named", long = "domain", value_name = "DOMAIN")]
+    named: Option<String>,
+}
+
+impl Domain {
+    /// Returns the domain as given, and what stood in its place where it was given by name: the first value.
+    pub(crate) fn parts(&self) -> (&str, Option<&str>) {
+        match (&self.named, &self.positional) {
+            (Some(named), positional) => (named, positional.as_deref()),
+            (None, Some(positional)) => (positional, None),
+            // Clap requires one of them.
+            (None, None) => ("", None),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Attributes {
+    /// How long answers may be cached, in seconds, or `auto`
+    #[arg(long, value_name = "SECONDS", value_parser = ttl)]
+    pub(crate) ttl: Option<Ttl>,
+    /// Answers with the provider's own addresses and forwards
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) proxied: Option<bool>,
+    /// Whether the provider answers with it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) enabled: Option<bool>,
+    /// A note beside the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// Shows what would be done and does nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    /// How to print the report
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Looks at the providers themselves
+#[derive(Debug, Subcommand)]
+pub(crate) enum Provider {
+    /// Lists the configured providers
+    List(ProviderList),
+    /// Asks a provider and tells what would surprise you there
+    Test(ProviderList),
+    /// Lists the zones of a provider
+    Zones(ProviderList),
+    /// Tells what a provider can and cannot do
+    Capabilities(ProviderList),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProviderList {
+    /// How to print it
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Prints a completion script for a shell
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Prints the manual page
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Writes a page for each command into this folder instead
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Table,
+    Json,
+    Csv,
+    Zone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Table,
+    Json,
+}
+
+/// Reads the arguments; long options may have a single dash, as Go programs have them (`-domain example.docker`).
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let command = Cli::command();
+    let mut options_end = false;
+    let doubled = arguments.into_iter().map(|argument| {
+        options_end |= argument == "--";
+        match argument.to_str() {
+            Some(text) if !options_end && is_single_dashed(text, &command) => format!("-{text}").into(),
+            _ => argument,
+        }
+    });
+    Cli::try_parse_from(doubled)
+}
+
+fn is_single_dashed(argument: &str, command: &clap::Command) -> bool {
+    let Some(option) = argument.strip_prefix('-').and_then(|rest| rest.split('=').next()) else { return false };
+    option.len() > 1 && !option.starts_with('-') && has_long(command, option)
+}
+
+fn has_long(command: &clap::Command, option: &str) -> bool {
+    matches!(option, "help" | "version")
+        || command.get_arguments().any(|argument| {
+            argument.get_long() == Some(option)
+                || argument.get_all_aliases().is_some_and(|aliases| aliases.contains(&option))
+        })
+        || command.get_subcommands().any(|inner| has_long(inner, option))
+}
+
+/// Reads `15m`, `1h 30m`, `PT15M`, or a bare number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let signed: jiff::SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
+    signed.try_into().map_err(|_| "a duration cannot be negative".into())
+}
+
+fn ttl(text: &str) -> Result<Ttl, String> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(Ttl::Automatic);
+    }
+    // RFC 2181 section 8.
+    let seconds = duration(text)?.as_secs();
+    u32::try_from(seconds)
+        .ok()
+        .filter(|seconds| *seconds <= i32::MAX as u32)
+        .map(Ttl::Seconds)
+        .ok_or_else(|| format!("a TTL is at most {} seconds", i32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cli(line: &str) -> Cli {
+        parse(line.split(' ').map(OsString::from)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn long_options_may_have_one_dash() {
+        let Command::Add(add) = cli("dns-cli add -domain example.docker -answer 10.1.2.3").command else { panic!() };
+        assert_eq!(add.domain.parts(), ("example.docker", None));
+        assert_eq!(add.answer, ["10.1.2.3"]);
+        let Command::Delete(delete) = cli("dns-cli delete -domain=example.docker -all").command else { panic!() };
+        assert_eq!(delete.domain.parts().0, "example.docker");
+        assert!(delete.all);
+        let Command::Get(get) = cli("dns-cli get example.docker -t A").command else { panic!() };
+        assert_eq!(get.rtype, Some(RecordType::A));
+    }
+
+    #[test]
+    fn a_dash_stands_for_standard_input() {
+        let Command::Delete(delete) = cli("dns-cli delete - -n").command else { panic!() };
+        assert_eq!(delete.domain.parts().0, "-");
+        assert!(delete.change.dry_run);
+    }
+
+    #[test]
+    fn durations_and_ttls_have_units() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert!(duration("-5m").is_err());
+        assert_eq!(ttl("auto"), Ok(Ttl::Automatic));
+        assert_eq!(ttl("1h"), Ok(Ttl::Seconds(3600)));
+        assert!(ttl("9999999999").is_err());
+    }
+}

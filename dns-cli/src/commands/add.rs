@@ -1,0 +1,75 @@
+//! `dns-cli add`
+
+use anyhow::{Result, bail};
+use dnsmgmt_core::by_hand::ByHand;
+use dnsmgmt_core::name::Name;
+use dnsmgmt_core::record::Record;
+
+use crate::args::{Add, Attributes};
+use crate::commands::change::{self, standard_input};
+use crate::context::Context;
+use crate::exit::{Exit, UsageError};
+use crate::input::{self, Entry, parse_value};
+
+pub(crate) async fn run(context: &Context, args: Add) -> Result<Exit> {
+    let wanted = if args.domain.parts().0 == "-" { from_input(&args)? } else { from_arguments(&args)? };
+    let names: Vec<Name> = wanted.iter().map(|record| record.name().clone()).collect();
+    let decide = |by_hand: &mut ByHand<'_>, can_switch_off: bool, names: &[Name]| {
+        for record in wanted.iter().filter(|record| names.contains(record.name())) {
+            by_hand.add(switched_on(record, can_switch_off));
+        }
+        Ok(())
+    };
+    change::run(context, &names, &args.change, decide).await
+}
+
+/// A record that is added is meant to answer, so where it stands switched off it is switched on.
+fn switched_on(record: &Record, can_switch_off: bool) -> Record {
+    let enabled = if can_switch_off { record.enabled.or(Some(true)) } else { record.enabled };
+    Record { enabled, ..record.clone() }
+}
+
+fn from_arguments(args: &Add) -> Result<Vec<Record>> {
+    let (domain, in_its_place) = args.domain.parts();
+    let name = Name::parse(domain)?;
+    let texts: Vec<&str> =
+        in_its_place.into_iter().chain(args.values.iter().chain(&args.answer).map(String::as_str)).collect();
+    if texts.is_empty() {
+        bail!(UsageError(format!("what should {name} answer? Give a value: `dns-cli add {name} 10.1.2.3`")));
+    }
+    let record = |text: &&str| {
+        let mut record = Record::new(name.clone(), parse_value(args.rtype.as_ref(), text)?);
+        args.attributes.put_on(&mut record);
+        Ok(record)
+    };
+    texts.iter().map(record).collect()
+}
+
+fn from_input(args: &Add) -> Result<Vec<Record>> {
+    let record = |entry: Entry| {
+        let Some(data) = entry.data else {
+            bail!(UsageError(format!("what should {} answer? Each line needs a value", entry.name)))
+        };
+        let mut record = Record::new(entry.name, data);
+        (record.ttl, record.proxied, record.enabled, record.comment) =
+            (entry.ttl, entry.proxied, entry.enabled, entry.comment);
+        args.attributes.put_on(&mut record);
+        Ok(record)
+    };
+    input::read(&standard_input()?)?.into_iter().map(record).collect()
+}
+
+impl Attributes {
+    /// Sets what was given.
+    pub(crate) fn put_on(&self, record: &mut Record) {
+        record.ttl = self.ttl.or(record.ttl);
+        record.proxied = self.proxied.or(record.proxied);
+        record.enabled = self.enabled.or(record.enabled);
+        record.comment = self.comment.clone().or_else(|| record.comment.take());
+    }
+
+    /// Returns whether something was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.ttl.is_some() || self.proxied.is_some() || self.enabled.is_some() || self.comment.is_some()
+    }
+}

@@ -1,0 +1,81 @@
+//! `dns-cli delete`
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use dnsmgmt_core::by_hand::{ByHand, Selector};
+use dnsmgmt_core::name::Name;
+
+use crate::args::Delete;
+use crate::commands::change::{self, standard_input};
+use crate::confirm;
+use crate::context::Context;
+use crate::exit::{Exit, UsageError};
+use crate::input::{self, parse_value};
+use crate::output::printable;
+
+pub(crate) async fn run(context: &Context, args: Delete) -> Result<Exit> {
+    let listed = args.domain.parts().0 == "-";
+    let selectors = if listed { from_input(&args)? } else { from_arguments(&args)? };
+    let names: Vec<Name> = selectors.iter().map(|selector| selector.name.clone()).collect();
+    let decide = |by_hand: &mut ByHand<'_>, _: bool, names: &[Name]| {
+        let here: BTreeSet<&Name> = names.iter().collect();
+        let selectors: Vec<&Selector> = selectors.iter().filter(|selector| here.contains(&selector.name)).collect();
+        if !args.all && !args.change.dry_run {
+            several_values_are_meant(&selectors, by_hand, listed)?;
+        }
+        selectors.into_iter().for_each(|selector| by_hand.delete(selector));
+        Ok(())
+    };
+    change::run(context, &names, &args.change, decide).await
+}
+
+fn from_arguments(args: &Delete) -> Result<Vec<Selector>> {
+    let (domain, in_its_place) = args.domain.parts();
+    let name = Name::parse(domain)?;
+    let texts = in_its_place.into_iter().chain(args.values.iter().chain(&args.answer).map(String::as_str));
+    let select = |data| Selector { name: name.clone(), rtype: args.rtype.clone(), data };
+    let selectors: Vec<Selector> =
+        texts.map(|text| Ok(select(Some(parse_value(args.rtype.as_ref(), text)?)))).collect::<Result<_>>()?;
+    Ok(if selectors.is_empty() { vec![select(None)] } else { selectors })
+}
+
+fn from_input(args: &Delete) -> Result<Vec<Selector>> {
+    let entries = input::read(&standard_input()?)?.into_iter();
+    let selectors = entries.map(|entry| Selector {
+        name: entry.name,
+        rtype: entry.data.as_ref().map(|data| data.rtype()).or(entry.rtype).or_else(|| args.rtype.clone()),
+        data: entry.data,
+    });
+    // The same line twice is meant once.
+    let mut seen = BTreeSet::new();
+    Ok(selectors.filter(|selector| seen.insert(selector.clone())).collect())
+}
+
+/// A name alone may mean more than the person thinks.
+fn several_values_are_meant(selectors: &[&Selector], by_hand: &ByHand<'_>, listed: bool) -> Result<()> {
+    let mut several = Vec::new();
+    for selector in selectors.iter().filter(|selector| selector.data.is_none()) {
+        let records: Vec<String> = selector.select(by_hand.before()).map(|record| format!("  {record}")).collect();
+        if records.len() > 1 {
+            several.extend(records);
+        }
+    }
+    if several.is_empty() {
+        return Ok(());
+    }
+    let values = printable_lines(&several);
+    if !listed && confirm::can_ask() {
+        if confirm::confirm(&format!("{values}\nDelete all {} of them?", several.len()))? {
+            return Ok(());
+        }
+        bail!(UsageError("nothing was deleted".into()));
+    }
+    bail!(UsageError(format!(
+        "nothing was deleted, because there are several values:\n{values}\nsay which with --answer, or --all for all of them"
+    )))
+}
+
+fn printable_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,23 @@
+//! `dns-cli man`
+
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+use clap_mangen::Man as Page;
+
+use crate::args::{Cli, Man};
+use crate::exit::Exit;
+
+pub(crate) fn run(args: &Man) -> Result<Exit> {
+    match &args.dir {
+        Some(dir) => clap_mangen::generate_to(Cli::command(), dir)
+            .with_context(|| format!("write the manual pages to {}", dir.display()))?,
+        None => {
+            let mut page = Vec::new();
+            Page::new(Cli::command()).render(&mut page)?;
+            io::stdout().lock().write_all(&page)?;
+        }
+    }
+    Ok(Exit::Done)
+}

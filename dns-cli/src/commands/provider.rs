@@ -1,0 +1,215 @@
+//! `dns-cli provider`
+
+use anyhow::Result;
+use dnsmgmt_core::provider::{Capabilities, DnsProvider, ListingSupport, TtlSupport, Types};
+use dnsmgmt_core::record_set::Scope;
+use dnsmgmt_providers::connect::{connect, zones};
+use serde::Serialize;
+
+use crate::args::{Provider, ReportFormat};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::{print_json, print_table};
+
+pub(crate) async fn run(context: &Context, command: Provider) -> Result<Exit> {
+    match command {
+        Provider::List(args) => list(context, args.output),
+        Provider::Test(args) => test(context, args.output).await,
+        Provider::Zones(args) => print_zones(context, args.output).await,
+        Provider::Capabilities(args) => capabilities(context, args.output).await,
+    }
+}
+
+#[derive(Serialize)]
+struct Configured {
+    name: String,
+    kind: String,
+    zones: Vec<String>,
+    origin: String,
+}
+
+fn list(context: &Context, format: ReportFormat) -> Result<Exit> {
+    let providers = context.settings.providers().map(|provider| Configured {
+        name: provider.name().to_owned(),
+        kind: provider.kind().to_string(),
+        zones: provider.zones().iter().map(ToString::to_string).collect(),
+        origin: provider.origin().to_string(),
+    });
+    let providers: Vec<Configured> = providers.collect();
+    match format {
+        ReportFormat::Json => print_json(&Providers { providers })?,
+        ReportFormat::Table => {
+            let rows = providers.into_iter().map(|p| [p.name, p.kind, p.zones.join(", "), p.origin]);
+            print_table(["NAME", "KIND", "ZONES", "CONFIGURED IN"], rows)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Tested {
+    provider: String,
+    zone: String,
+    records: usize,
+    opaque: usize,
+    findings: Vec<String>,
+}
+
+/// Lists the zone, as every command does first, and tells what would surprise a person.
+async fn test(context: &Context, format: ReportFormat) -> Result<Exit> {
+    let mut tested = Vec::new();
+    for target in context.targets().await? {
+        let provider = connect(target).await?;
+        let listing = context.observe(&*provider, &Scope::Zone).await?;
+        tested.push(Tested {
+            provider: provider.id().name.clone(),
+            zone: provider.id().zone.to_string(),
+            records: listing.records.len(),
+            opaque: listing.opaque.len(),
+            findings: provider.examine().await?,
+        });
+    }
+    match format {
+        ReportFormat::Json => print_json(&Providers { providers: tested })?,
+        ReportFormat::Table => {
+            for test in &tested {
+                let finding = |finding: &String| [format!("  {finding}")];
+                let head = format!("{} {}: answers, {} records", test.provider, test.zone, test.records);
+                print_lines([[head]].into_iter().chain(test.findings.iter().map(finding)))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints lines as they are, but for what could steer the terminal.
+fn print_lines(lines: impl IntoIterator<Item = [String; 1]>) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    for [line] in lines {
+        writeln!(out, "{}", crate::output::printable(&line))?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Providers<T> {
+    providers: Vec<T>,
+}
+
+#[derive(Serialize)]
+struct Zoned {
+    provider: String,
+    zone: String,
+    id: Option<String>,
+}
+
+async fn print_zones(context: &Context, format: ReportFormat) -> Result<Exit> {
+    let mut zoned: Vec<Zoned> = Vec::new();
+    for target in context.settings.every_target(context.provider.as_deref())? {
+        let row = |zone: String, id| Zoned { provider: target.provider().to_owned(), zone, id };
+        match zones(&target).await? {
+            Some(zones) => zoned.extend(zones.into_iter().map(|zone| row(zone.name.to_string(), Some(zone.id)))),
+            None => zoned.push(row(connect(target.clone()).await?.id().zone.to_string(), None)),
+        }
+    }
+    zoned.dedup_by(|left, right| left.provider == right.provider && left.zone == right.zone);
+    match format {
+        ReportFormat::Json => print_json(&Zones { zones: zoned })?,
+        ReportFormat::Table => {
+            let rows = zoned.into_iter().map(|zone| [zone.provider, zone.zone, zone.id.unwrap_or_default()]);
+            print_table(["PROVIDER", "ZONE", "ID"], rows)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Zones {
+    zones: Vec<Zoned>,
+}
+
+#[derive(Serialize)]
+struct Able {
+    provider: String,
+    zone: String,
+    types: String,
+    ttl: String,
+    proxied: bool,
+    enabled: bool,
+    comment: Option<usize>,
+    conditions: bool,
+    batch: Option<usize>,
+    cname_excludes: String,
+    lists: &'static str,
+}
+
+async fn capabilities(context: &Context, format: ReportFormat) -> Result<Exit> {
+    let mut able = Vec::new();
+    for target in context.targets().await? {
+        able.push(describe(&*connect(target).await?));
+    }
+    if format == ReportFormat::Json {
+        print_json(&Providers { providers: able })?;
+        return Ok(Exit::Done);
+    }
+    for provider in able {
+        let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
+        let rows = [
+            ["types".to_owned(), provider.types],
+            ["TTL".into(), provider.ttl],
+            ["proxied records".into(), yes(provider.proxied)],
+            ["records that are switched off".into(), yes(provider.enabled)],
+            [
+                "comments".into(),
+                provider.comment.map_or_else(|| "no".into(), |most| format!("up to {most} characters")),
+            ],
+            ["conditions in one step with the change".into(), yes(provider.conditions)],
+            [
+                "changes in one request".into(),
+                provider.batch.map_or_else(|| "any number".into(), |batch| batch.to_string()),
+            ],
+            ["a CNAME excludes".into(), provider.cname_excludes],
+            ["lists".into(), provider.lists.into()],
+        ];
+        print_table([&provider.provider, &provider.zone], rows)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(provider: &dyn DnsProvider) -> Able {
+    let Capabilities { types, ttl, proxied, enabled, comment, conditions, batch, cname_excludes, listing, .. } =
+        provider.capabilities();
+    Able {
+        provider: provider.id().name.clone(),
+        zone: provider.id().zone.to_string(),
+        types: describe_types(types),
+        ttl: match ttl {
+            TtlSupport::Fixed => "one for all records".into(),
+            TtlSupport::Seconds { least, most, automatic: false } => format!("{least} to {most} seconds"),
+            TtlSupport::Seconds { least, most, automatic: true } => format!("{least} to {most} seconds, or auto"),
+        },
+        proxied: *proxied,
+        enabled: *enabled,
+        comment: *comment,
+        conditions: *conditions,
+        batch: (*batch != usize::MAX).then_some(*batch),
+        cname_excludes: describe_types(cname_excludes),
+        lists: match listing {
+            ListingSupport::Zone => "the whole zone",
+            ListingSupport::NamesOnly => "names that are asked for",
+        },
+    }
+}
+
+fn describe_types(types: &Types) -> String {
+    let list = |types: &[dnsmgmt_core::record::RecordType]| {
+        types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    match types {
+        Types::All => "all".into(),
+        Types::AllBut(types) => format!("all but {}", list(types)),
+        Types::Only(types) if types.is_empty() => "none".into(),
+        Types::Only(types) => list(types),
+    }
+}

@@ -1,0 +1,36 @@
+//! Exit statuses: the same for every program here.
+
+use std::process::ExitCode;
+
+/// What a run ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done and verified.
+    Done = 0,
+    /// It could not run.
+    CouldNotRun = 1,
+    /// It was asked for something that makes no sense.
+    Usage = 2,
+    /// Something is unconfirmed, refused, or still there.
+    Unsettled = 3,
+    /// It was asked, and the answer is no.
+    No = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A request that makes no sense as it is; nothing was done.
+#[derive(Debug)]
+pub(crate) struct UsageError(pub(crate) String);
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}

@@ -1,0 +1,88 @@
+//! What a person or a program reads on standard output.
+
+mod records;
+mod report;
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
+use dnsmgmt_core::provider::ProviderError;
+use dnsmgmt_core::record::Ttl;
+use serde::Serialize;
+
+pub(crate) use records::{Listed, print_listed};
+pub(crate) use report::{Finished, print_report};
+
+/// The version of all JSON that this program prints: raised when a field goes or changes its meaning, not when one comes.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// Prints a value as JSON with the schema's version in front.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        schema_version: u32,
+        #[serde(flatten)]
+        value: &'a T,
+    }
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &Versioned { schema_version: SCHEMA_VERSION, value })?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Prints rows below a header, in columns.
+pub(crate) fn print_table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    for row in rows {
+        table.add_row(row.map(|cell| printable(&cell)));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2)).set_cell_alignment(CellAlignment::Left);
+    }
+    let mut out = io::stdout().lock();
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// Replaces control characters: what stands at a provider was written by anybody, and may try to steer the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+/// A TTL in JSON: seconds, or `auto`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum JsonTtl {
+    Seconds(u32),
+    Automatic(&'static str),
+}
+
+impl From<Ttl> for JsonTtl {
+    fn from(ttl: Ttl) -> Self {
+        match ttl {
+            Ttl::Automatic => Self::Automatic("auto"),
+            Ttl::Seconds(seconds) => Self::Seconds(seconds),
+        }
+    }
+}
+
+/// An error of a provider in JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct JsonError {
+    doing: String,
+    answered: String,
+    hint: Option<String>,
+}
+
+impl From<&ProviderError> for JsonError {
+    fn from(error: &ProviderError) -> Self {
+        Self { doing: error.doing.clone(), answered: error.answered.clone(), hint: error.hint.clone() }
+    }
+}

@@ -1,0 +1,173 @@
+//! What became of each change, for people and as JSON.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Result;
+use dnsmgmt_core::provider::ProviderId;
+use dnsmgmt_core::report::{Action, Fate, Outcome};
+use serde::Serialize;
+
+use super::{JsonError, JsonTtl, print_json, printable};
+use crate::args::ReportFormat;
+
+/// What became of the changes at one provider.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) provider: ProviderId,
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// Prints what became of the changes; of a dry run, what would be done.
+pub(crate) fn print_report(finished: &[Finished], dry_run: bool, format: ReportFormat) -> Result<()> {
+    match format {
+        ReportFormat::Table => text(finished, dry_run),
+        ReportFormat::Json => json(finished, dry_run),
+    }
+}
+
+fn text(finished: &[Finished], dry_run: bool) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    for outcome in finished.iter().flat_map(|finished| &finished.outcomes) {
+        let verb = verb(outcome, dry_run);
+        let style = style(outcome, dry_run);
+        writeln!(out, "{style}{verb}{style:#} {}", printable(&subject(outcome)))?;
+        for note in &outcome.notes {
+            writeln!(out, "  {}", printable(note))?;
+        }
+        if let Some(error) = &outcome.error {
+            writeln!(out, "  {}", printable(&error.to_string()))?;
+            if let Some(hint) = &error.hint {
+                writeln!(out, "  {}", printable(hint))?;
+            }
+        }
+    }
+    let outcomes: Vec<&Outcome> = finished.iter().flat_map(|finished| &finished.outcomes).collect();
+    writeln!(out, "{}", summary(&outcomes, dry_run))?;
+    Ok(())
+}
+
+fn summary(outcomes: &[&Outcome], dry_run: bool) -> String {
+    let settled = outcomes.iter().filter(|outcome| outcome.fate.is_settled()).count();
+    let total = outcomes.len();
+    if dry_run {
+        let planned = outcomes.iter().filter(|outcome| outcome.fate == Fate::NotTried).count();
+        return format!(
+            "dry run: {planned} to change, {settled} already so, {} refused; nothing was done",
+            total - planned - settled
+        );
+    }
+    let by_listing = "by a listing taken after the change";
+    match total {
+        0 => "nothing to do".into(),
+        _ if outcomes.iter().all(|outcome| outcome.asked == 0 && outcome.fate.is_settled()) => {
+            "nothing had to be changed".into()
+        }
+        _ if settled == total => format!("verified {by_listing}"),
+        _ => format!("{settled} of {total} verified {by_listing}"),
+    }
+}
+
+fn verb(outcome: &Outcome, dry_run: bool) -> String {
+    let tries = match outcome.asked {
+        1 => "once".into(),
+        asked => format!("{asked} times"),
+    };
+    match (outcome.fate, outcome.action) {
+        (Fate::NotTried, action) if dry_run => format!("would {action}"),
+        (Fate::Gone, _) => "deleted".into(),
+        (Fate::AlreadyGone, _) => "already gone".into(),
+        (Fate::Present, Action::Replace) => "changed".into(),
+        (Fate::Present, _) => "created".into(),
+        (Fate::AlreadyPresent, _) => "already there".into(),
+        (Fate::StillThere, Action::Replace) => format!("old value still there, asked {tries}:"),
+        (Fate::StillThere, _) => format!("still there, asked {tries}:"),
+        (Fate::StillMissing, _) => format!("still missing, asked {tries}:"),
+        (Fate::Differs, _) => format!("still differs, asked {tries}:"),
+        (Fate::Refused, action) => format!("refused to {action}"),
+        (Fate::Unconfirmed, action) => format!("could not confirm: {action}"),
+        (Fate::NotTried, action) => format!("not tried: {action}"),
+    }
+}
+
+fn style(outcome: &Outcome, dry_run: bool) -> Style {
+    let colour = match outcome.fate {
+        Fate::NotTried if dry_run => AnsiColor::Cyan,
+        Fate::Gone | Fate::Present => AnsiColor::Green,
+        Fate::AlreadyGone | Fate::AlreadyPresent => return Style::new().dimmed(),
+        Fate::Unconfirmed | Fate::NotTried => AnsiColor::Yellow,
+        Fate::StillThere | Fate::StillMissing | Fate::Differs | Fate::Refused => AnsiColor::Red,
+    };
+    Style::new().fg_color(Some(colour.into()))
+}
+
+fn subject(outcome: &Outcome) -> String {
+    let mut text = outcome.name.to_string();
+    if let Some(rtype) = &outcome.rtype {
+        text.push_str(&format!(" {rtype}"));
+    }
+    match (&outcome.old, &outcome.data) {
+        (Some(old), Some(new)) => text.push_str(&format!(" {old} -> {new}")),
+        (None, Some(data)) => text.push_str(&format!(" {data}")),
+        (_, None) => {}
+    }
+    if let Some(ttl) = outcome.ttl.filter(|_| outcome.action != Action::Delete) {
+        text.push_str(&format!(" (TTL {ttl})"));
+    }
+    text
+}
+
+/// One change in JSON.
+#[derive(Debug, Serialize)]
+struct JsonChange<'a> {
+    provider: &'a str,
+    zone: &'a str,
+    action: &'static str,
+    name: &'a str,
+    #[serde(rename = "type")]
+    rtype: Option<String>,
+    value: Option<String>,
+    old_value: Option<String>,
+    ttl: Option<JsonTtl>,
+    claim: String,
+    reason: String,
+    fate: &'static str,
+    asked: u32,
+    notes: &'a [String],
+    error: Option<JsonError>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonReport<'a> {
+    dry_run: bool,
+    settled: bool,
+    changes: Vec<JsonChange<'a>>,
+}
+
+fn json(finished: &[Finished], dry_run: bool) -> Result<()> {
+    let changes: Vec<JsonChange<'_>> = finished
+        .iter()
+        .flat_map(|finished| finished.outcomes.iter().map(|outcome| json_change(&finished.provider, outcome)))
+        .collect();
+    let settled = finished.iter().flat_map(|finished| &finished.outcomes).all(|outcome| outcome.fate.is_settled());
+    print_json(&JsonReport { dry_run, settled, changes })
+}
+
+fn json_change<'a>(provider: &'a ProviderId, outcome: &'a Outcome) -> JsonChange<'a> {
+    JsonChange {
+        provider: &provider.name,
+        zone: provider.zone.as_str(),
+        action: outcome.action.as_str(),
+        name: outcome.name.as_str(),
+        rtype: outcome.rtype.as_ref().map(ToString::to_string),
+        value: outcome.data.as_ref().map(ToString::to_string),
+        old_value: outcome.old.as_ref().map(ToString::to_string),
+        ttl: outcome.ttl.map(JsonTtl::from),
+        claim: outcome.claim.to_string(),
+        reason: outcome.reason.to_string(),
+        fate: outcome.fate.as_str(),
+        asked: outcome.asked,
+        notes: &outcome.notes,
+        error: outcome.error.as_ref().map(JsonError::from),
+    }
+}
