@@ -1,7 +1,6 @@
 //! What the providers that speak HTTP share: one client, one way to send, one way to read an answer's failure.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use dnsmgmt_core::provider::{ProviderError, Reaction};
@@ -29,7 +28,7 @@ pub(crate) fn client() -> Result<Client, ProviderError> {
             .redirect(reqwest::redirect::Policy::none())
     };
     builder().build().or_else(|_| bundled_roots(builder())).map_err(|error| {
-        ProviderError::new(Reaction::Refused, "set up the HTTP client", with_causes(&error))
+        ProviderError::new(Reaction::Refused, "set up the HTTP client", innermost(&error))
             .hint("check SSL_CERT_FILE and the proxy variables")
     })
 }
@@ -103,7 +102,7 @@ impl Answered {
 pub(crate) async fn send(request: RequestBuilder, doing: &str) -> Result<Answered, ProviderError> {
     let unreachable = |error: reqwest::Error| {
         let broken = if error.is_body() || error.is_decode() { "the answer broke off" } else { "no answer" };
-        ProviderError::new(Reaction::Unreachable, doing, format!("{broken}: {}", with_causes(&error.without_url())))
+        ProviderError::new(Reaction::Unreachable, doing, format!("{broken}: {}", innermost(&error.without_url())))
             .hint("check that the address is right and that the server runs and can be reached from here")
     };
     let response = request.send().await.map_err(unreachable)?;
@@ -112,19 +111,19 @@ pub(crate) async fn send(request: RequestBuilder, doing: &str) -> Result<Answere
     Ok(Answered { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-/// Returns the error with its causes on one line: reqwest keeps what matters in the innermost one.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
+/// Returns the two innermost causes on one line: reqwest keeps what matters there, and says the same at every level above.
+fn innermost(error: &dyn Error) -> String {
+    let mut causes = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.ends_with(&inner_text) {
-            // Writing to a string cannot fail.
-            let _ = write!(text, ": {inner_text}");
-        }
+        causes.push(inner.to_string());
         cause = inner.source();
     }
-    text
+    match &causes[..] {
+        [.., outer, inner] if !outer.ends_with(inner) => format!("{outer}: {inner}"),
+        [.., inner] => inner.clone(),
+        [] => String::new(),
+    }
 }
 
 #[cfg(test)]

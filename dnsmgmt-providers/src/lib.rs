@@ -1,4 +1,14 @@
-//! DNS services for dnsmgmt-core.
+//! DNS services for `dnsmgmt-core`: each implements its `DnsProvider`, behind a feature of its own name.
+//!
+//! A verified delete, whole:
+//!
+//! ```no_run
+#![doc = include_str!("../examples/verified_delete.rs")]
+//! ```
+//!
+//! A provider asks once and passes on what was said; it neither retries nor logs nor verifies, which `dnsmgmt-core` does.
+//! With the feature `config`, [`config`] reads `dnsmgmt.toml` and variables, and [`connect`] turns them into a provider.
+
 #[cfg(feature = "adguard")]
 pub mod adguard;
 #[cfg(feature = "cloudflare")]

@@ -2,6 +2,7 @@
 #![cfg(feature = "zonefile")]
 
 mod zonefile {
+    mod conformance;
     pub(crate) mod file;
     mod layout;
     mod listing;
