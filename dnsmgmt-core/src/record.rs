@@ -78,14 +78,19 @@ impl RecordType {
         matches!(self, Self::A | Self::Aaaa)
     }
 
-    /// Returns whether the zone's own machinery writes this type: SOA and the types of DNSSEC (RFC 4034, 5155, 7344). Such a
-    /// record is never in a plan.
+    /// Returns the types that the zone's own machinery writes: SOA and those of DNSSEC (RFC 4034, 5155, 7344, 8976).
+    pub fn zone_machinery() -> impl Iterator<Item = Self> {
+        MACHINERY.into_iter().map(|mnemonic| Self::Other(OtherType(mnemonic.into())))
+    }
+
+    /// Returns whether the zone's own machinery writes this type. Such a record is never in a plan.
     pub fn is_zone_machinery(&self) -> bool {
-        const MACHINERY: [&str; 10] =
-            ["SOA", "DNSKEY", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "CDS", "CDNSKEY", "ZONEMD", "TSIG"];
         matches!(self, Self::Other(other) if MACHINERY.contains(&&*other.0))
     }
 }
+
+const MACHINERY: [&str; 10] =
+    ["SOA", "DNSKEY", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "CDS", "CDNSKEY", "ZONEMD", "TSIG"];
 
 fn is_mnemonic(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_uppercase())
