@@ -340,6 +340,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_knows_every_command() {
+        let readme = include_str!("../../README.md");
+        for command in Cli::command().get_subcommands() {
+            assert!(readme.contains(&format!("`{}`", command.get_name())), "{}", command.get_name());
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+
+    #[test]
     fn long_options_may_have_one_dash() {
         let Command::Add(add) = cli("dns-cli add -domain example.docker -answer 10.1.2.3").command else { panic!() };
         assert_eq!(add.domain.parts(), ("example.docker", None));

@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let error = read("a.docker\nb c d e\n").unwrap_err();
+        let error = read("a.docker\nb.docker 10.0.0.300\n").unwrap_err();
         assert_eq!(error.to_string(), "line 2 of standard input");
         assert!(read(r#"{"schema_version":9,"records":[]}"#).unwrap_err().to_string().contains("schema version 9"));
     }
