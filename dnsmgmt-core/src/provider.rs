@@ -34,6 +34,19 @@ pub trait DnsProvider: Send + Sync {
     /// not in `work`, except tombstones.
     async fn apply(&self, work: &[Group], before: &RecordSet, attempt: Attempt) -> Vec<Answer>;
 
+    /// Returns why the service, or this code for its sake, would refuse the change, where that is known without asking: the
+    /// plan then refuses it before any call. Nothing where only asking tells.
+    fn objection(&self, change: &Change) -> Option<String> {
+        let _only_asking_tells = change;
+        None
+    }
+
+    /// Returns whether two values are one value for the service. Values that are modelled compare by themselves; of the others
+    /// the service may know more spellings than one, such as hexadecimal digits in either case.
+    fn is_same(&self, left: &RecordData, right: &RecordData) -> bool {
+        left == right
+    }
+
     /// Looks at the provider with a person's eyes and returns what would surprise them, a sentence each: settings that keep
     /// records from being answered, entries that get in the way of others. An error if it cannot be asked at all.
     async fn examine(&self) -> Result<Vec<String>, ProviderError>;
