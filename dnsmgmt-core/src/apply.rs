@@ -7,9 +7,10 @@ use crate::patience::Patience;
 use crate::plan::{ApprovedPlan, Plan, Step, StepGroup};
 use crate::progress::Progress;
 use crate::provider::{Answer, Attempt, Change, Condition, DnsProvider, Group, ProviderError, Reaction, RunId};
+use crate::record::Record;
 use crate::record_set::Listing;
 use crate::report::{Fate, Outcome, Report};
-use crate::settle::{Touched, ask_anew, not_made};
+use crate::settle::{Touched, ask_anew, not_made, tombstone};
 
 /// Makes the changes of an approved plan and verifies each: asks, lists, compares, and tries what is left again in another
 /// way. Only a listing taken after the change says that it was made; a listing that failed, or lacks records outside the
@@ -24,7 +25,7 @@ pub async fn apply(
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Report {
     let plan = plan.into_plan();
-    let mut work = Work::new(&plan);
+    let mut work = Work::new(&plan, run);
     let mut pauses = patience.pauses(run.0);
     let mut attempt = Attempt { number: 1, run };
     while work.has_left() {
@@ -32,11 +33,14 @@ pub async fn apply(
         if work.was_asked() {
             work.look(provider, progress).await;
         }
-        // What a slow provider shows late is not asked for twice: after the pause comes a look, and only then another try.
         while work.can_go_on() {
             let Some(pause) = pauses.next(work.asked_pause()) else { return work.report(&plan) };
             work.pause(pause, progress).await;
-            work.look(provider, progress).await;
+            // What a slow provider shows late is not asked for twice: first comes a look. What was never taken shows nothing,
+            // and the look might use up the one call that the provider grants.
+            if work.was_left_asked() {
+                work.look(provider, progress).await;
+            }
             if work.saw_something() {
                 break;
             }
@@ -52,6 +56,7 @@ pub async fn apply(
 /// What is known of the plan's changes while they are made.
 struct Work<'a> {
     plan: &'a Plan,
+    run: RunId,
     touched: Touched,
     groups: Vec<WorkGroup<'a>>,
     /// The latest listing that can be believed.
@@ -72,8 +77,10 @@ struct WorkStep<'a> {
     first: Option<Answer>,
     last: Option<Answer>,
     state: State,
-    /// How many copies the last believable listing has of it.
-    copies: usize,
+    /// Whether an answer left it open that something of it was made.
+    may_be_half_made: bool,
+    /// What the last believable listing shows beside it that a person should know.
+    seen_beside: Option<String>,
 }
 
 /// What the last believable listing said.
@@ -86,10 +93,11 @@ enum State {
 }
 
 impl<'a> Work<'a> {
-    fn new(plan: &'a Plan) -> Self {
+    fn new(plan: &'a Plan, run: RunId) -> Self {
         let group = |group: &'a StepGroup| WorkGroup { steps: group.steps.iter().map(WorkStep::new).collect() };
         Self {
             plan,
+            run,
             touched: Touched::by(plan.steps().map(|step| &step.change)),
             groups: plan.groups().iter().map(group).collect(),
             seen: plan.before().clone(),
@@ -120,6 +128,11 @@ impl<'a> Work<'a> {
     fn was_taken_in_vain(&self) -> bool {
         let later = |answer| matches!(reaction(answer), Some(Reaction::Busy { .. } | Reaction::Unreachable));
         self.steps().any(|step| step.is_left() && step.last.as_ref().is_some_and(|answer| !later(answer)))
+    }
+
+    /// Returns whether what is left was taken at least once, so that a listing may show it.
+    fn was_left_asked(&self) -> bool {
+        self.blind.is_some() || self.steps().any(|step| step.is_left() && step.asked > 0)
     }
 
     fn saw_something(&self) -> bool {
@@ -157,7 +170,7 @@ impl<'a> Work<'a> {
         let mut requests: Vec<Vec<(usize, Group)>> = Vec::new();
         let mut room = 0;
         for (index, group) in self.groups.iter().enumerate() {
-            let Some(ask) = group.ask(&self.plan.groups()[index].only_if, &self.seen) else { continue };
+            let Some(ask) = group.ask(&self.plan.groups()[index].only_if, &self.seen, self.run) else { continue };
             match requests.last_mut() {
                 Some(request) if ask.changes.len() <= room => {
                     room -= ask.changes.len();
@@ -212,9 +225,8 @@ impl<'a> Work<'a> {
             return;
         }
         for step in self.groups.iter_mut().flat_map(|group| &mut group.steps) {
-            step.state = not_made(&step.step.change, &listing).map_or(State::Made, State::NotMade);
-            let listed = listing.records.get(&step.step.change.record().key);
-            step.copies = listed.map_or(0, |record| record.handles.len());
+            step.state = not_made(&step.step.change, &listing, self.run).map_or(State::Made, State::NotMade);
+            step.seen_beside = seen_beside(&step.step.change, &listing, self.run, provider);
         }
         self.blind = None;
         self.seen = listing;
@@ -230,13 +242,13 @@ impl<'a> Work<'a> {
 impl WorkGroup<'_> {
     /// Returns what has to be asked for now. The group's conditions spoke of its first time: once a part of it is made they
     /// cannot hold any more.
-    fn ask(&self, only_if: &[Condition], seen: &Listing) -> Option<Group> {
+    fn ask(&self, only_if: &[Condition], seen: &Listing, run: RunId) -> Option<Group> {
         let untouched = self.steps.iter().all(|step| step.state != State::Made);
         let left = self.steps.iter().filter(|step| step.is_left());
         let changes: Vec<Change> = left
             .map(|step| match step.asked {
                 0 => step.step.change.clone(),
-                _ => ask_anew(&step.step.change, seen).unwrap_or_else(|| step.step.change.clone()),
+                _ => ask_anew(&step.step.change, seen, run).unwrap_or_else(|| step.step.change.clone()),
             })
             .collect();
         let only_if = if untouched { only_if.to_vec() } else { Vec::new() };
@@ -246,7 +258,15 @@ impl WorkGroup<'_> {
 
 impl<'a> WorkStep<'a> {
     fn new(step: &'a Step) -> Self {
-        Self { step, asked: 0, first: None, last: None, state: State::Unknown, copies: 0 }
+        Self {
+            step,
+            asked: 0,
+            first: None,
+            last: None,
+            state: State::Unknown,
+            may_be_half_made: false,
+            seen_beside: None,
+        }
     }
 
     /// Returns whether there is something left to ask for, and sense in it.
@@ -271,6 +291,9 @@ impl<'a> WorkStep<'a> {
     }
 
     fn take(&mut self, answer: Answer) {
+        self.may_be_half_made |=
+            !matches!(reaction(&answer), Some(Reaction::Busy { .. } | Reaction::Unauthorized | Reaction::Refused))
+                && !matches!(answer, Answer::ConditionFailed);
         if !wants_no_more(&answer) {
             self.asked += 1;
             self.first.get_or_insert_with(|| answer.clone());
@@ -282,8 +305,8 @@ impl<'a> WorkStep<'a> {
     fn outcome(&self, blind: Option<&ProviderError>) -> Outcome {
         let mut outcome = Outcome::of(self.step, self.fate());
         outcome.asked = self.asked;
-        if outcome.fate == Fate::Present && self.copies > 1 {
-            outcome.notes.push(format!("the provider holds {} copies of it", self.copies));
+        if !matches!(outcome.fate, Fate::Unconfirmed | Fate::NotTried) {
+            outcome.notes.extend(self.seen_beside.clone());
         }
         if outcome.fate.is_settled() {
             return outcome;
@@ -305,12 +328,34 @@ impl<'a> WorkStep<'a> {
             (State::Made, Change::Delete(_)) => Fate::Gone,
             (State::Made, _) if already => Fate::AlreadyPresent,
             (State::Made, _) => Fate::Present,
-            _ if self.is_final() => Fate::Refused,
+            _ if self.is_final() && !self.may_be_half_made => Fate::Refused,
             _ if self.asked == 0 => Fate::NotTried,
             (State::NotMade(fate), _) => fate,
             (State::Unknown, _) => Fate::Unconfirmed,
         }
     }
+}
+
+/// Returns what a person should know about what the listing shows beside a change.
+fn seen_beside(change: &Change, listing: &Listing, run: RunId, provider: &dyn DnsProvider) -> Option<String> {
+    let record = change.record();
+    if let Change::Delete(_) = change {
+        let renamed = tombstone(record, listing, run)?;
+        return Some(format!(
+            "on its way out it was renamed to {}, which is still listed; the next change here removes it",
+            renamed.name()
+        ));
+    }
+    let listed = listing.records.get(&record.key)?;
+    if listed.handles.len() > 1 {
+        return Some(format!("the provider holds {} copies of it", listed.handles.len()));
+    }
+    let excludes = |other: &&Record| {
+        let zone = provider.id().zone_name();
+        other.key != record.key && provider.capabilities().conflict(other.name(), zone, &other.rtype(), &record.rtype())
+    };
+    let other = listing.records.at(record.name()).iter().find(excludes)?;
+    Some(format!("{other} was added by somebody else meanwhile, and one of the two is not answered"))
 }
 
 /// Returns whether the change was certainly not made, and the next one would not be either.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::name::Name;
 use crate::plan::{Claim, Plan, Reason, Step, StepGroup, untouchable};
-use crate::provider::{Capabilities, Change, ProviderId, TtlSupport};
+use crate::provider::{Change, DnsProvider, TtlSupport};
 use crate::record::{Record, RecordData, RecordKey, RecordType, Ttl};
 use crate::record_set::{Listing, Opaque, Scope};
 use crate::report::{Action, Fate, Outcome};
@@ -59,22 +59,33 @@ impl fmt::Display for Selector {
 }
 
 /// A change by hand at one provider, decided on `before`, a listing of `scope`.
-#[derive(Debug)]
 pub struct ByHand<'a> {
-    provider: &'a ProviderId,
-    capabilities: &'a Capabilities,
+    provider: &'a dyn DnsProvider,
     scope: Scope,
     before: Listing,
     groups: Vec<StepGroup>,
-    /// Which groups are about a name: of thousands of changes only a name's own are looked through.
-    at: BTreeMap<Name, Vec<usize>>,
+    /// What the plan changes: the new record of a replacement.
+    planned: BTreeSet<RecordKey>,
+    /// What the plan takes away.
+    leaving: BTreeSet<RecordKey>,
+    /// The types that the plan creates at a name, each with its TTL: of thousands of changes only a name's own are looked at.
+    coming: BTreeMap<(Name, RecordType), Option<Ttl>>,
     settled: Vec<Outcome>,
 }
 
 impl<'a> ByHand<'a> {
     /// Begins a plan on a listing of `scope`.
-    pub fn on(provider: &'a ProviderId, capabilities: &'a Capabilities, scope: Scope, before: Listing) -> Self {
-        Self { provider, capabilities, scope, before, groups: Vec::new(), at: BTreeMap::new(), settled: Vec::new() }
+    pub fn on(provider: &'a dyn DnsProvider, scope: Scope, before: Listing) -> Self {
+        Self {
+            provider,
+            scope,
+            before,
+            groups: Vec::new(),
+            planned: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            coming: BTreeMap::new(),
+            settled: Vec::new(),
+        }
     }
 
     /// Returns the listing that the plan is decided on.
@@ -84,60 +95,74 @@ impl<'a> ByHand<'a> {
 
     /// Returns whether the record and one of that type cannot stand at one name here.
     pub fn excludes(&self, record: &Record, rtype: &RecordType) -> bool {
-        self.capabilities.conflict(record.name(), &self.provider.zone, &record.rtype(), rtype)
+        self.conflict(record.name(), &record.rtype(), rtype)
     }
 
     /// Adds a record beside what is there. What is there as wanted is left; what excludes it, or cannot be held by this
     /// provider, is refused here, before any call.
     pub fn add(&mut self, mut wanted: Record) {
-        let mut notes = Vec::new();
-        if let Err(why) = self.check(&wanted) {
-            return self.settle(Change::Create(wanted), Fate::Refused, vec![why]);
-        }
-        if self.is_planned(&wanted.key) {
+        wanted.key.data = as_listed(self.provider, &self.before, &wanted.key);
+        if self.planned.contains(&wanted.key) {
             return;
         }
-        self.align_ttl(&mut wanted, &BTreeSet::new(), &mut notes);
-        if let Some(old) = self.before.records.get(&wanted.key).cloned() {
-            if wanted.agrees_with(&old) {
-                return self.settle(Change::Create(wanted), Fate::AlreadyPresent, notes);
-            }
-            return self.step(Change::Replace { old, new: wanted }, notes);
+        let listed = self.before.records.get(&wanted.key).cloned();
+        if listed.as_ref().is_some_and(|listed| wanted.agrees_with(listed)) {
+            let notes = proxied_ttl(&wanted, listed.as_ref());
+            return self.settle(Change::Create(wanted), Fate::AlreadyPresent, notes);
         }
-        if let Some(why) = self.in_the_way(&wanted, &BTreeSet::new()) {
-            return self.settle(Change::Create(wanted), Fate::Refused, vec![why]);
+        let checked = self.check(&wanted).and_then(|()| self.settle_ttl(&mut wanted, &BTreeSet::new()));
+        let mut notes = proxied_ttl(&wanted, listed.as_ref());
+        let change = match listed {
+            Some(old) => Change::Replace { old, new: wanted },
+            None => Change::Create(wanted),
+        };
+        let record = change.record();
+        let refusal = checked
+            .err()
+            .or_else(|| self.in_the_way(record, &BTreeSet::new()))
+            .or_else(|| self.provider.objection(&change));
+        if let Some(why) = refusal {
+            return self.settle(change, Fate::Refused, vec![why]);
         }
-        let siblings: Vec<String> = self.siblings(&wanted).map(|sibling| sibling.key.data.to_string()).collect();
-        if !siblings.is_empty() {
-            notes.push(format!("stands beside {}", siblings.join(", ")));
+        if let Change::Create(record) = &change {
+            notes.extend(self.beside(record));
         }
-        self.step(Change::Create(wanted), notes);
+        self.step(change, notes);
     }
 
     /// Deletes the records that are meant; nothing there is as good as deleted.
     pub fn delete(&mut self, selector: &Selector) {
+        let mut selector = selector.clone();
+        if let Some(data) = selector.data.take() {
+            let key = RecordKey { name: selector.name.clone(), data };
+            selector.data = Some(as_listed(self.provider, &self.before, &key));
+        }
         let meant: Vec<Record> = selector.select(&self.before).cloned().collect();
         let opaque: Vec<String> =
             selector.opaque(&self.before).map(|entry| format!("{} ({})", entry.text, entry.why)).collect();
         if meant.is_empty() && opaque.is_empty() {
-            return self.settle_selector(selector, Fate::AlreadyGone, Vec::new());
+            return self.settle_selector(&selector, Fate::AlreadyGone, Vec::new());
         }
         if !opaque.is_empty() {
             let note = format!("dnsmgmt cannot judge what stands there, so it stays: {}", opaque.join(", "));
-            self.settle_selector(selector, Fate::Refused, vec![note]);
+            self.settle_selector(&selector, Fate::Refused, vec![note]);
         }
         for record in meant {
-            if self.is_planned(&record.key) {
-                continue;
-            }
-            let mut notes = Vec::new();
-            if record.handles.len() > 1 {
-                notes.push(format!("stored {} times; all copies go", record.handles.len()));
-            }
-            match untouchable(&record.key, self.provider, self.capabilities) {
-                Some(why) => self.settle(Change::Delete(record), Fate::Refused, vec![why]),
-                None => self.step(Change::Delete(record), notes),
-            }
+            self.delete_one(record);
+        }
+    }
+
+    fn delete_one(&mut self, record: Record) {
+        if self.planned.contains(&record.key) {
+            return;
+        }
+        let copies = record.handles.len();
+        let notes = if copies > 1 { vec![format!("stored {copies} times; all copies go")] } else { Vec::new() };
+        let refusal = untouchable(&record.key, self.provider.id(), self.provider.capabilities());
+        let change = Change::Delete(record);
+        match refusal.or_else(|| self.provider.objection(&change)) {
+            Some(why) => self.settle(change, Fate::Refused, vec![why]),
+            None => self.step(change, notes),
         }
     }
 
@@ -151,33 +176,21 @@ impl<'a> ByHand<'a> {
     }
 
     fn replace_one(&mut self, old: Record, mut new: Record, leaving: &BTreeSet<RecordKey>) {
-        let mut notes = Vec::new();
-        if let Err(why) = self.check(&new) {
-            return self.settle(Change::Replace { old, new }, Fate::Refused, vec![why]);
-        }
-        if let Some(why) = untouchable(&old.key, self.provider, self.capabilities) {
-            return self.settle(Change::Replace { old, new }, Fate::Refused, vec![why]);
-        }
-        self.align_ttl(&mut new, leaving, &mut notes);
-        if old.key == new.key && new.agrees_with(&old) {
+        let untouchable = untouchable(&old.key, self.provider.id(), self.provider.capabilities());
+        let checked = self.check(&new).and_then(|()| self.settle_ttl(&mut new, leaving));
+        let notes = proxied_ttl(&new, Some(&old));
+        if checked.is_ok() && old.key == new.key && new.agrees_with(&old) {
             return self.settle(Change::Create(new), Fate::AlreadyPresent, notes);
         }
-        if let Some(why) = self.in_the_way(&new, leaving) {
-            return self.settle(Change::Replace { old, new }, Fate::Refused, vec![why]);
+        let change = Change::Replace { old, new };
+        let refusal = untouchable
+            .or(checked.err())
+            .or_else(|| self.in_the_way(change.record(), leaving))
+            .or_else(|| self.provider.objection(&change));
+        match refusal {
+            Some(why) => self.settle(change, Fate::Refused, vec![why]),
+            None => self.step(change, notes),
         }
-        if old.rtype() == new.rtype() {
-            return self.step(Change::Replace { old, new }, notes);
-        }
-        self.change_type(old, new, notes);
-    }
-
-    /// A value of another type is another record. Missing first, superfluous last, unless the old one excludes the new.
-    fn change_type(&mut self, old: Record, new: Record, notes: Vec<String>) {
-        let excluded = self.capabilities.conflict(new.name(), &self.provider.zone, &old.rtype(), &new.rtype());
-        let delete = step(Change::Delete(old), Vec::new());
-        let create = step(Change::Create(new), notes);
-        let steps = if excluded { vec![delete, create] } else { vec![create, delete] };
-        self.group(steps);
     }
 
     /// Notes that a wish cannot be fulfilled, and why.
@@ -190,32 +203,16 @@ impl<'a> ByHand<'a> {
 
     /// Returns the plan.
     pub fn plan(self) -> Plan {
-        Plan::new(self.provider.clone(), self.scope, self.before, self.groups, self.settled)
-    }
-
-    fn steps_at<'b>(&'b self, name: &Name) -> impl Iterator<Item = &'b Step> + use<'b> {
-        self.at.get(name).into_iter().flatten().flat_map(|&group| &self.groups[group].steps)
-    }
-
-    fn is_planned(&self, key: &RecordKey) -> bool {
-        self.steps_at(&key.name).any(|step| step.change.record().key == *key)
-    }
-
-    /// The records of the same RRset that stay: those listed, and those that this plan adds.
-    fn siblings<'b>(&'b self, record: &'b Record) -> impl Iterator<Item = &'b Record> {
-        let listed = self.before.records.rrset(record.name(), &record.rtype());
-        let planned = self.steps_at(record.name()).map(|step| step.change.record());
-        let planned = planned.filter(|other| other.rtype() == record.rtype());
-        listed.chain(planned).filter(|other| other.key != record.key)
+        Plan::new(self.provider.id().clone(), self.scope, self.before, self.groups, self.settled)
     }
 
     /// Returns why this provider cannot hold the record, before anything is compared.
     fn check(&self, wanted: &Record) -> Result<(), String> {
-        if let Some(why) = untouchable(&wanted.key, self.provider, self.capabilities) {
+        let (provider, capabilities) = (self.provider.id(), self.provider.capabilities());
+        if let Some(why) = untouchable(&wanted.key, provider, capabilities) {
             return Err(why);
         }
-        let provider = self.provider;
-        match (&self.capabilities.ttl, wanted.ttl) {
+        match (&capabilities.ttl, wanted.ttl) {
             (_, None) | (TtlSupport::Seconds { automatic: true, .. }, Some(Ttl::Automatic)) => {}
             (TtlSupport::Fixed, Some(_)) => {
                 return Err(format!("{provider} has one TTL for all records; leave it out"));
@@ -229,13 +226,18 @@ impl<'a> ByHand<'a> {
                 }
             }
         }
-        if wanted.proxied == Some(true) && !self.capabilities.proxied {
+        if wanted.name().is_tombstone() {
+            return Err(
+                "names below tombstone.invalid mark what is on its way out; the next change would remove it".into()
+            );
+        }
+        if wanted.proxied == Some(true) && !capabilities.proxied {
             return Err(format!("{provider} does not proxy"));
         }
-        if wanted.enabled == Some(false) && !self.capabilities.enabled {
+        if wanted.enabled == Some(false) && !capabilities.enabled {
             return Err(format!("{provider} cannot switch records off"));
         }
-        match (self.capabilities.comment, &wanted.comment) {
+        match (capabilities.comment, &wanted.comment) {
             (None, Some(comment)) if !comment.is_empty() => Err(format!("{provider} keeps no comments")),
             (Some(most), Some(comment)) if comment.chars().count() > most => {
                 Err(format!("a comment at {provider} has at most {most} characters, not {}", comment.chars().count()))
@@ -244,43 +246,83 @@ impl<'a> ByHand<'a> {
         }
     }
 
-    /// The values of an RRset have one TTL (RFC 2181 section 5.2): where others stand already, theirs.
-    fn align_ttl(&self, wanted: &mut Record, leaving: &BTreeSet<RecordKey>, notes: &mut Vec<String>) {
-        let staying = |sibling: &&Record| !leaving.contains(&sibling.key);
-        let Some(shared) = self.siblings(wanted).filter(staying).find_map(|sibling| sibling.ttl) else { return };
-        if self.capabilities.ttl == TtlSupport::Fixed || wanted.proxied == Some(true) {
-            return;
+    /// The values of an RRset have one TTL (RFC 2181 section 5.2): a value that joins others gets theirs, and one that asks for
+    /// another is refused, because theirs are not ours to change.
+    fn settle_ttl(&self, wanted: &mut Record, leaving: &BTreeSet<RecordKey>) -> Result<(), String> {
+        if self.provider.capabilities().ttl == TtlSupport::Fixed || wanted.proxied == Some(true) {
+            return Ok(());
         }
-        if let Some(asked) = wanted.ttl.filter(|asked| *asked != shared) {
-            notes.push(format!("its TTL is {shared}, not {asked}: the values of one name and type share it"));
+        let rtype = wanted.rtype();
+        let stays = |other: &&Record| other.key != wanted.key && !leaving.contains(&other.key);
+        let mut staying = self.before.records.rrset(wanted.name(), &rtype).filter(stays);
+        let planned = self.coming.get(&(wanted.name().clone(), rtype.clone())).copied().flatten();
+        let Some(shared) = staying.find_map(|other| other.ttl).or(planned) else { return Ok(()) };
+        match wanted.ttl {
+            Some(asked) if asked != shared => Err(format!(
+                "the values of one name and type have one TTL, and the others have {shared}; change them all with \
+                 `update {} --type {rtype} --ttl {asked}`",
+                wanted.name()
+            )),
+            _ if self.before.records.contains(&wanted.key) => Ok(()),
+            _ => {
+                wanted.ttl = Some(shared);
+                Ok(())
+            }
         }
-        wanted.ttl = Some(shared);
     }
 
     /// Returns what excludes the record at its name, other than what is leaving.
     fn in_the_way(&self, wanted: &Record, leaving: &BTreeSet<RecordKey>) -> Option<String> {
         let rtype = wanted.rtype();
-        if let Some(opaque) = self.before.opaque.iter().find(|opaque| opaque.occupies(wanted.name(), &rtype)) {
-            return Some(format!("the name is taken by {} ({}), which dnsmgmt leaves alone", opaque.text, opaque.why));
+        let opaque = |entry: &&Opaque| entry.occupies(wanted.name(), &rtype);
+        if let Some(entry) = self.before.opaque.iter().find(opaque) {
+            return Some(format!("the name is taken by {} ({}), which dnsmgmt leaves alone", entry.text, entry.why));
         }
-        let planned_to_leave = self.steps_at(wanted.name()).filter_map(|step| leaves(&step.change));
-        let leaving: BTreeSet<&RecordKey> = planned_to_leave.chain(leaving).collect();
-        let listed = self.before.records.at(wanted.name()).iter().filter(|other| !leaving.contains(&other.key));
-        let planned = self.steps_at(wanted.name()).filter(|step| !matches!(step.change, Change::Delete(_)));
-        let planned = planned.map(|step| step.change.record());
-        let excludes = |other: &&Record| other.key != wanted.key && self.excludes(other, &rtype);
-        let other = listed.chain(planned).find(excludes)?;
-        Some(format!("{other} excludes a {rtype} at the same name; delete it first, or use `update`"))
+        let in_the_way = |other: &&Record| {
+            self.excludes(other, &rtype)
+                && other.key != wanted.key
+                && !leaving.contains(&other.key)
+                && !self.leaving.contains(&other.key)
+        };
+        if let Some(other) = self.before.records.at(wanted.name()).iter().find(in_the_way) {
+            return Some(format!(
+                "{other} excludes {rtype} records at the same name; delete it first, or use `update`"
+            ));
+        }
+        let of_name = (wanted.name().clone(), RecordType::A)..;
+        let mut coming = self.coming.range(of_name).map(|(key, _)| key).take_while(|(name, _)| name == wanted.name());
+        let (_, other) = coming.find(|(name, other)| self.conflict(name, other, &rtype))?;
+        Some(format!("the {other} record asked for together with it excludes {rtype} records at the same name"))
+    }
+
+    fn conflict(&self, name: &Name, left: &RecordType, right: &RecordType) -> bool {
+        self.provider.capabilities().conflict(name, self.provider.id().zone_name(), left, right)
+    }
+
+    /// Says beside how many values a new one will stand, and names the first ones.
+    fn beside(&self, record: &Record) -> Option<String> {
+        let rtype = record.rtype();
+        let mut values: Vec<String> =
+            self.before.records.rrset(record.name(), &rtype).map(|sibling| sibling.key.data.to_string()).collect();
+        let more = values.len().saturating_sub(NAMED);
+        values.truncate(NAMED);
+        let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!values.is_empty()).then(|| format!("stands beside {}{and_more}", values.join(", ")))
     }
 
     fn step(&mut self, change: Change, notes: Vec<String>) {
-        self.group(vec![step(change, notes)]);
-    }
-
-    fn group(&mut self, steps: Vec<Step>) {
-        let name = steps[0].change.record().name().clone();
-        self.at.entry(name).or_default().push(self.groups.len());
-        self.groups.push(StepGroup { only_if: Vec::new(), steps });
+        let key = change.record().key.clone();
+        match &change {
+            Change::Delete(_) => drop(self.leaving.insert(key.clone())),
+            Change::Create(record) | Change::Replace { new: record, .. } => {
+                self.coming.insert((key.name.clone(), record.rtype()), record.ttl);
+            }
+        }
+        if let Change::Replace { old, .. } = &change {
+            self.leaving.insert(old.key.clone());
+        }
+        self.planned.insert(key);
+        self.groups.push(StepGroup { only_if: Vec::new(), steps: vec![step(change, notes)] });
     }
 
     fn settle(&mut self, change: Change, fate: Fate, notes: Vec<String>) {
@@ -305,14 +347,29 @@ impl<'a> ByHand<'a> {
     }
 }
 
+/// How many of the values beside a new one are named.
+const NAMED: usize = 3;
+
+/// Returns the value in the spelling in which it is listed at that name, if it is: what is not modelled has more than one.
+pub fn as_listed(provider: &dyn DnsProvider, listing: &Listing, key: &RecordKey) -> RecordData {
+    if !matches!(key.data, RecordData::Other { .. }) {
+        return key.data.clone();
+    }
+    let mut there = listing.records.at(&key.name).iter().map(|record| &record.key.data);
+    there.find(|listed| provider.is_same(listed, &key.data)).unwrap_or(&key.data).clone()
+}
+
 fn step(change: Change, notes: Vec<String>) -> Step {
     Step { change, claim: Claim::ByHand, reason: Reason::Requested, notes }
 }
 
-/// Returns the key that the change takes away.
-fn leaves(change: &Change) -> Option<&RecordKey> {
-    match change {
-        Change::Create(_) => None,
-        Change::Delete(record) | Change::Replace { old: record, .. } => Some(&record.key),
+/// Says that a TTL which was asked for does not count, because the record is proxied or will be.
+fn proxied_ttl(wanted: &Record, listed: Option<&Record>) -> Vec<String> {
+    let proxied = wanted.proxied.or_else(|| listed.and_then(|listed| listed.proxied)) == Some(true);
+    match wanted.ttl {
+        Some(Ttl::Seconds(ttl)) if proxied => {
+            vec![format!("it is proxied, so the provider chooses its TTL, not {ttl}")]
+        }
+        _ => Vec::new(),
     }
 }

@@ -18,7 +18,7 @@
 //! let selector = Selector { name: "old.example".parse()?, rtype: None, data: None };
 //! let scope = Scope::from_iter([selector.name.clone()]);
 //! let before = provider.list(&scope).await?;
-//! let mut by_hand = ByHand::on(provider.id(), provider.capabilities(), scope, before);
+//! let mut by_hand = ByHand::on(&provider, scope, before);
 //! by_hand.delete(&selector);
 //! let plan = by_hand.plan().approve_by_hand();
 //! let report = apply(&provider, plan, &Patience::default(), RunId(1), &silent).await;

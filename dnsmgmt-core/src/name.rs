@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::provider::RunId;
+
 /// The most octets a label may have (RFC 1035 section 2.3.4).
 const MAX_LABEL: usize = 63;
 /// The most octets a name may have on the wire, length octets and the root's included (RFC 1035 section 2.3.4).
@@ -151,9 +153,9 @@ impl Name {
         if self.is_root() { Self::parse(label) } else { Self::parse(&format!("{label}.{}", self.0)) }
     }
 
-    /// Returns the domain below which entries stand that are on their way out (see [`Name::is_tombstone`]).
-    pub fn tombstones() -> Self {
-        Self(TOMBSTONES.into())
+    /// Returns the name under which a run puts entries that are on their way out (see [`Name::is_tombstone`]).
+    pub fn tombstone(run: RunId) -> Self {
+        Self(format!("{run}.{TOMBSTONES}").into())
     }
 
     /// Returns whether the name marks an entry that we renamed on its way out: the remains of a deletion asked for in the

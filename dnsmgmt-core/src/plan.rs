@@ -1,5 +1,6 @@
 //! Plans: the changes to make, each with its claim and its reason.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::provider::{Capabilities, Change, Condition, Group, ProviderId};
@@ -13,12 +14,15 @@ use crate::report::{Fate, Outcome};
 pub enum Claim {
     /// A person named it in this very command.
     ByHand,
+    /// Its name says that it is an entry of ours on its way out (see [`Name::is_tombstone`](crate::name::Name::is_tombstone)).
+    Tombstone,
 }
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ByHand => f.pad("by hand"),
+            Self::Tombstone => f.pad("tombstone"),
         }
     }
 }
@@ -29,12 +33,15 @@ impl fmt::Display for Claim {
 pub enum Reason {
     /// A person asked for it.
     Requested,
+    /// An earlier deletion was broken off, or its last part was not made.
+    LeftOver,
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Requested => f.pad("requested"),
+            Self::LeftOver => f.pad("left over from an earlier deletion"),
         }
     }
 }
@@ -81,15 +88,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Returns a plan; `before` is the listing of `scope` that it was decided on, `settled` what needs no change or can have
+    /// Returns a plan, which also removes what earlier deletions left; `before` is the listing of `scope` that it was decided on, `settled` what needs no change or can have
     /// none.
     pub(crate) fn new(
         provider: ProviderId,
         scope: Scope,
         before: Listing,
-        groups: Vec<StepGroup>,
+        mut groups: Vec<StepGroup>,
         settled: Vec<Outcome>,
     ) -> Self {
+        let planned: BTreeSet<RecordKey> =
+            groups.iter().flat_map(|group| &group.steps).map(|step| step.change.record().key.clone()).collect();
+        let left_over = before.records.iter().filter(|record| record.name().is_tombstone());
+        for record in left_over.filter(|record| !planned.contains(&record.key)) {
+            let change = Change::Delete(record.clone());
+            let step = Step { change, claim: Claim::Tombstone, reason: Reason::LeftOver, notes: Vec::new() };
+            groups.push(StepGroup { only_if: Vec::new(), steps: vec![step] });
+        }
         Self { provider, scope, before, groups, settled }
     }
 
@@ -162,22 +177,17 @@ pub(crate) fn untouchable(key: &RecordKey, provider: &ProviderId, capabilities: 
     if rtype.is_zone_machinery() {
         return Some(format!("{rtype} records belong to the zone itself; dnsmgmt never changes them"));
     }
-    if rtype == RecordType::Ns && key.name == provider.zone {
-        return Some("the name servers of the zone itself are never changed".into());
-    }
     if !capabilities.types.contains(&rtype) {
         return Some(format!("{provider} cannot hold {rtype} records"));
     }
-    if !key.name.is_within(&provider.zone) && !is_zone_unknown(provider) {
-        return Some(format!("{} is not in the zone {}", key.name, provider.zone));
+    match provider.zone_name() {
+        Some(zone) if rtype == RecordType::Ns && key.name == *zone => {
+            Some("the name servers of the zone itself are never changed".into())
+        }
+        Some(zone) if !key.name.is_within(zone) => Some(format!("{} is not in the zone {zone}", key.name)),
+        None if rtype == RecordType::Ns => {
+            Some("the zone is known by its id alone, so this may be its own name server; configure its name too".into())
+        }
+        _ => None,
     }
-    None
-}
-
-/// A zone known only by its id at the provider is written as a name of one label that is no domain, so that nothing can be
-/// told to be outside of it.
-fn is_zone_unknown(provider: &ProviderId) -> bool {
-    let mut labels = provider.zone.labels();
-    let is_id = |label: &str| label.len() == 32 && label.bytes().all(|octet| octet.is_ascii_hexdigit());
-    labels.next().is_some_and(is_id) && labels.next().is_none()
 }

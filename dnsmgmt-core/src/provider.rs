@@ -61,6 +61,16 @@ pub struct ProviderId {
     pub zone: Name,
 }
 
+impl ProviderId {
+    /// Returns the zone's name; nothing where the configuration has only its id at the provider, which then stands for it.
+    pub fn zone_name(&self) -> Option<&Name> {
+        let is_id = |label: &str| label.len() == 32 && label.bytes().all(|octet| octet.is_ascii_hexdigit());
+        let mut labels = self.zone.labels();
+        let id_alone = labels.next().is_some_and(is_id) && labels.next().is_none();
+        (!id_alone).then_some(&self.zone)
+    }
+}
+
 impl fmt::Display for ProviderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.zone.is_root() { f.write_str(&self.name) } else { write!(f, "{} ({})", self.name, self.zone) }
@@ -93,11 +103,14 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Returns whether records of these types cannot stand at one name of `zone`.
-    pub fn conflict(&self, name: &Name, zone: &Name, left: &RecordType, right: &RecordType) -> bool {
+    /// Returns whether records of these types cannot stand at one name. The zone's own NS exclude nothing, so where the zone's
+    /// name is not known no NS is said to.
+    pub fn conflict(&self, name: &Name, zone: Option<&Name>, left: &RecordType, right: &RecordType) -> bool {
         let one_way = |left: &RecordType, right: &RecordType| match left {
             RecordType::Cname => *right == RecordType::Cname || self.cname_excludes.contains(right),
-            RecordType::Ns => name != zone && *right != RecordType::Ns && self.ns_excludes.contains(right),
+            RecordType::Ns => {
+                zone.is_some_and(|zone| name != zone) && *right != RecordType::Ns && self.ns_excludes.contains(right)
+            }
             _ => false,
         };
         one_way(left, right) || one_way(right, left)
@@ -182,11 +195,12 @@ pub enum Change {
     /// Add this value beside what is there.
     Create(Record),
     /// Put `new` in the place of `old`, which must still be there: otherwise [`Answer::ConditionFailed`]. There is no moment at
-    /// which neither exists. Both have the same name.
+    /// which neither exists, except between types that exclude each other where the API has no such step. Both have the same
+    /// name.
     Replace {
         /// The record as it was listed.
         old: Record,
-        /// What it becomes; attributes that are not set stay as they are.
+        /// What it becomes; attributes that are not set stay as they are, as far as its type can have them.
         new: Record,
     },
     /// Remove this value, in all its copies, and nothing beside it.
@@ -241,7 +255,8 @@ pub enum Answer {
     AlreadySo,
     /// What the change depends on did not hold, and nothing of its group was made.
     ConditionFailed,
-    /// It did not take it, or its answer did not arrive.
+    /// It did not take it, or its answer did not arrive. [`Reaction::Busy`], [`Reaction::Unauthorized`] and
+    /// [`Reaction::Refused`] say that nothing of the change was made; where a part may have been, it is another reaction.
     Failed(ProviderError),
 }
 

@@ -39,21 +39,28 @@ pub enum RecordType {
 pub struct OtherType(Arc<str>);
 
 impl RecordType {
-    /// Reads a mnemonic (`AAAA`) or the generic form (`TYPE28`).
+    /// Reads a mnemonic that IANA has assigned (`AAAA`) or the generic form (`TYPE28`). Anything else is more likely a slip of
+    /// the pen than a type.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        let mnemonic = text.trim().to_ascii_uppercase();
+        let unknown = || RecordError::Type { text: text.into() };
+        let upper = text.trim().to_ascii_uppercase();
+        let mnemonic =
+            match upper.strip_prefix("TYPE").filter(|number| number.bytes().all(|octet| octet.is_ascii_digit())) {
+                Some(number) => mnemonic(number.parse().map_err(|_| unknown())?),
+                None if ASSIGNED.iter().any(|(_, assigned)| *assigned == upper) => upper,
+                None => return Err(unknown()),
+            };
         Ok(match mnemonic.as_str() {
-            "A" | "TYPE1" => Self::A,
-            "AAAA" | "TYPE28" => Self::Aaaa,
-            "CAA" | "TYPE257" => Self::Caa,
-            "CNAME" | "TYPE5" => Self::Cname,
-            "MX" | "TYPE15" => Self::Mx,
-            "NS" | "TYPE2" => Self::Ns,
-            "PTR" | "TYPE12" => Self::Ptr,
-            "SRV" | "TYPE33" => Self::Srv,
-            "TXT" | "TYPE16" => Self::Txt,
-            other if is_mnemonic(other) => Self::Other(OtherType(other.into())),
-            _ => return Err(RecordError::Type { text: text.into() }),
+            "A" => Self::A,
+            "AAAA" => Self::Aaaa,
+            "CAA" => Self::Caa,
+            "CNAME" => Self::Cname,
+            "MX" => Self::Mx,
+            "NS" => Self::Ns,
+            "PTR" => Self::Ptr,
+            "SRV" => Self::Srv,
+            "TXT" => Self::Txt,
+            other => Self::Other(OtherType(other.into())),
         })
     }
 
@@ -89,12 +96,28 @@ impl RecordType {
     }
 }
 
-const MACHINERY: [&str; 10] =
-    ["SOA", "DNSKEY", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "CDS", "CDNSKEY", "ZONEMD", "TSIG"];
+const MACHINERY: [&str; 9] = ["SOA", "DNSKEY", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "CDS", "CDNSKEY", "ZONEMD"];
 
-fn is_mnemonic(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_uppercase())
-        && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_')
+/// The types that IANA has assigned and that can be in a zone ("Resource Record (RR) TYPEs", DNS parameters registry).
+#[rustfmt::skip]
+const ASSIGNED: [(u16, &str); 87] = [
+    (1, "A"), (2, "NS"), (3, "MD"), (4, "MF"), (5, "CNAME"), (6, "SOA"), (7, "MB"), (8, "MG"), (9, "MR"), (10, "NULL"),
+    (11, "WKS"), (12, "PTR"), (13, "HINFO"), (14, "MINFO"), (15, "MX"), (16, "TXT"), (17, "RP"), (18, "AFSDB"), (19, "X25"),
+    (20, "ISDN"), (21, "RT"), (22, "NSAP"), (23, "NSAP-PTR"), (24, "SIG"), (25, "KEY"), (26, "PX"), (27, "GPOS"),
+    (28, "AAAA"), (29, "LOC"), (30, "NXT"), (31, "EID"), (32, "NIMLOC"), (33, "SRV"), (34, "ATMA"), (35, "NAPTR"),
+    (36, "KX"), (37, "CERT"), (38, "A6"), (39, "DNAME"), (40, "SINK"), (42, "APL"), (43, "DS"), (44, "SSHFP"),
+    (45, "IPSECKEY"), (46, "RRSIG"), (47, "NSEC"), (48, "DNSKEY"), (49, "DHCID"), (50, "NSEC3"), (51, "NSEC3PARAM"),
+    (52, "TLSA"), (53, "SMIMEA"), (55, "HIP"), (56, "NINFO"), (57, "RKEY"), (58, "TALINK"), (59, "CDS"), (60, "CDNSKEY"),
+    (61, "OPENPGPKEY"), (62, "CSYNC"), (63, "ZONEMD"), (64, "SVCB"), (65, "HTTPS"), (66, "DSYNC"), (67, "HHIT"),
+    (68, "BRID"), (99, "SPF"), (100, "UINFO"), (101, "UID"), (102, "GID"), (103, "UNSPEC"), (104, "NID"), (105, "L32"),
+    (106, "L64"), (107, "LP"), (108, "EUI48"), (109, "EUI64"), (256, "URI"), (257, "CAA"), (258, "AVC"), (259, "DOA"),
+    (260, "AMTRELAY"), (261, "RESINFO"), (262, "WALLET"), (263, "CLA"), (32768, "TA"), (32769, "DLV"),
+];
+
+/// Returns the mnemonic of a type's number, in the generic form where it has none.
+fn mnemonic(number: u16) -> String {
+    let assigned = ASSIGNED.iter().find(|(assigned, _)| *assigned == number);
+    assigned.map_or_else(|| format!("TYPE{number}"), |(_, mnemonic)| (*mnemonic).to_owned())
 }
 
 impl FromStr for RecordType {
@@ -475,7 +498,7 @@ impl fmt::Display for Record {
 #[non_exhaustive]
 pub enum RecordError {
     /// Not a type's mnemonic.
-    #[error("`{text}` is not a record type")]
+    #[error("`{text}` is not a record type; one without a mnemonic is written as TYPE and its number")]
     Type {
         /// The text as given.
         text: String,
@@ -579,6 +602,11 @@ mod tests {
         assert_eq!(RecordType::parse("type28").unwrap(), RecordType::Aaaa);
         assert_eq!(RecordType::parse("tlsa").unwrap().as_str(), "TLSA");
         assert!(RecordType::parse("SOA").unwrap().is_zone_machinery());
+        assert_eq!(RecordType::parse("TYPE52").unwrap().as_str(), "TLSA");
+        assert_eq!(RecordType::parse("type065280").unwrap().as_str(), "TYPE65280");
+        for unknown in ["AAA", "TYPE", "TYPE65536", "TYPE-1", "EXAMPLE"] {
+            assert!(RecordType::parse(unknown).is_err(), "{unknown}");
+        }
         assert!(RecordType::parse("").is_err());
         assert!(RecordType::parse("A B").is_err());
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::name::Name;
-use crate::provider::Change;
+use crate::provider::{Change, RunId};
 use crate::record::{Record, RecordKey, RecordType};
 use crate::record_set::{Listing, RecordSet, Scope};
 use crate::report::Fate;
@@ -48,20 +48,22 @@ impl Touched {
     }
 }
 
-/// Returns what the listing says about a change. `None`: it is made.
-pub(crate) fn not_made(change: &Change, after: &Listing) -> Option<Fate> {
+/// Returns what the listing says about a change that `run` asked for. `None`: it is made.
+pub(crate) fn not_made(change: &Change, after: &Listing, run: RunId) -> Option<Fate> {
     match change {
-        Change::Delete(record) => is_there(record, after).then_some(Fate::StillThere),
+        Change::Delete(record) => {
+            let is_there = after.records.contains(&record.key) || tombstone(record, after, run).is_some();
+            is_there.then_some(Fate::StillThere)
+        }
         Change::Create(record) => not_as_wanted(record, after),
         Change::Replace { old, new } => not_as_wanted(new, after)
-            .or_else(|| (old.key != new.key && is_there(old, after)).then_some(Fate::StillThere)),
+            .or_else(|| (old.key != new.key && after.records.contains(&old.key)).then_some(Fate::StillThere)),
     }
 }
 
-/// A tombstone with that value is the record itself, renamed on its way out.
-fn is_there(record: &Record, after: &Listing) -> bool {
-    after.records.contains(&record.key)
-        || after.records.iter().any(|listed| listed.name().is_tombstone() && listed.key.data == record.key.data)
+/// Returns the record itself under the name that this run gave it on its way out, if it is still there.
+pub(crate) fn tombstone<'a>(record: &Record, after: &'a Listing, run: RunId) -> Option<&'a Record> {
+    after.records.get(&RecordKey { name: Name::tombstone(run), data: record.key.data.clone() })
 }
 
 fn not_as_wanted(wanted: &Record, after: &Listing) -> Option<Fate> {
@@ -74,20 +76,22 @@ fn not_as_wanted(wanted: &Record, after: &Listing) -> Option<Fate> {
 
 /// Returns the change as it has to be asked for now: with the handles of the latest listing, and without what is made already.
 /// `None` where there is nothing left to ask for.
-pub(crate) fn ask_anew(change: &Change, now: &Listing) -> Option<Change> {
+pub(crate) fn ask_anew(change: &Change, now: &Listing, run: RunId) -> Option<Change> {
     let listed = |record: &Record| now.records.get(&record.key).cloned();
     let create = |wanted: &Record| match listed(wanted) {
         Some(old) => Change::Replace { old, new: wanted.clone() },
         None => Change::Create(wanted.clone()),
     };
-    not_made(change, now)?;
+    not_made(change, now, run)?;
     Some(match change {
-        // What is left of it may be its tombstone alone, which every change removes.
+        // What is left of it may be its tombstone alone, which the provider then removes.
         Change::Delete(record) => Change::Delete(listed(record).unwrap_or_else(|| record.clone())),
         Change::Create(record) => create(record),
-        Change::Replace { old, new } => match listed(old) {
-            Some(old) => Change::Replace { old, new: new.clone() },
-            None => create(new),
+        Change::Replace { old, new } => match (listed(old), listed(new)) {
+            (Some(old), _) => Change::Replace { old, new: new.clone() },
+            (None, Some(new_there)) => Change::Replace { old: new_there, new: new.clone() },
+            // Somebody else took it away: as it stands the provider will say that it is no longer there.
+            (None, None) => change.clone(),
         },
     })
 }
@@ -96,6 +100,8 @@ pub(crate) fn ask_anew(change: &Change, now: &Listing) -> Option<Change> {
 mod tests {
     use super::*;
     use crate::record::{RecordData, Ttl};
+
+    const RUN: RunId = RunId(7);
 
     fn record(name: &str, answer: &str) -> Record {
         Record::new(Name::parse(name).unwrap(), RecordData::infer(answer).unwrap())
@@ -134,8 +140,16 @@ mod tests {
     fn a_tombstone_is_the_record_itself() {
         let gone = record("a.example", "10.0.0.1");
         let change = Change::Delete(gone);
-        assert_eq!(not_made(&change, &listing(&[record("r1.tombstone.invalid", "10.0.0.1")])), Some(Fate::StillThere));
-        assert_eq!(not_made(&change, &listing(&[record("r1.tombstone.invalid", "10.0.0.2")])), None);
+        let tombstone = |run, answer| listing(&[record(Name::tombstone(run).as_str(), answer)]);
+        assert_eq!(not_made(&change, &tombstone(RUN, "10.0.0.1"), RUN), Some(Fate::StillThere));
+        assert_eq!(not_made(&change, &tombstone(RUN, "10.0.0.2"), RUN), None);
+        assert_eq!(not_made(&change, &tombstone(RunId(9), "10.0.0.1"), RUN), None, "another run's is another record");
+    }
+
+    #[test]
+    fn a_replacement_is_never_turned_into_a_creation() {
+        let change = Change::Replace { old: record("a.example", "10.0.0.1"), new: record("a.example", "10.0.0.2") };
+        assert_eq!(ask_anew(&change, &listing(&[record("a.example", "10.0.0.9")]), RUN), Some(change));
     }
 
     #[test]
@@ -143,7 +157,7 @@ mod tests {
         let mut wanted = record("a.example", "10.0.0.1");
         wanted.ttl = Some(Ttl::Seconds(60));
         let there = record("a.example", "10.0.0.1");
-        let anew = ask_anew(&Change::Create(wanted.clone()), &listing(std::slice::from_ref(&there)));
+        let anew = ask_anew(&Change::Create(wanted.clone()), &listing(std::slice::from_ref(&there)), RUN);
         assert_eq!(anew, Some(Change::Replace { old: there, new: wanted }));
     }
 }

@@ -6,10 +6,10 @@ use dnsmgmt_core::apply::apply;
 use dnsmgmt_core::by_hand::{ByHand, Selector};
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::patience::Patience;
-use dnsmgmt_core::plan::Plan;
+use dnsmgmt_core::plan::{Claim, Plan};
 use dnsmgmt_core::progress::silent;
 use dnsmgmt_core::provider::{DnsProvider, Reaction, RunId};
-use dnsmgmt_core::record::{Record, RecordData};
+use dnsmgmt_core::record::{Record, RecordData, RecordType, Ttl};
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_core::report::{Fate, Report};
 use fixtures::faults::{Fault, On};
@@ -29,7 +29,7 @@ fn provider() -> MemoryProvider {
 
 async fn plan(provider: &MemoryProvider, decide: impl FnOnce(&mut ByHand<'_>)) -> Plan {
     let before = provider.list(&Scope::Zone).await.unwrap();
-    let mut by_hand = ByHand::on(provider.id(), provider.capabilities(), Scope::Zone, before);
+    let mut by_hand = ByHand::on(provider, Scope::Zone, before);
     decide(&mut by_hand);
     by_hand.plan()
 }
@@ -204,14 +204,78 @@ async fn a_replacement_leaves_alone_what_changed_in_the_meantime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_alias_and_an_address_change_places_in_one_group() {
+async fn an_alias_and_an_address_change_places_in_one_step() {
     let provider = provider();
     let old = provider.held().at(&name("b.example"))[0].clone();
     let new = Record::new(name("b.example"), RecordData::infer("a.example").unwrap());
     let decided = plan(&provider, |by_hand| by_hand.replace(vec![(old, new)])).await;
     assert_eq!(decided.groups().len(), 1);
     let report = apply(&provider, decided.approve_by_hand(), &Patience::default(), RunId(7), &silent).await;
-    assert_eq!(fates(&report), [Fate::Gone, Fate::Present]);
+    assert_eq!(fates(&report), [Fate::Present]);
+    assert_eq!(provider.held().at(&name("b.example")).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_that_failed_in_passing_is_not_made_over_somebody_elses() {
+    let provider = provider();
+    let old = provider.held().at(&name("b.example"))[0].clone();
+    let new = Record::new(name("b.example"), RecordData::infer("10.0.0.4").unwrap());
+    let decided = plan(&provider, |by_hand| by_hand.replace(vec![(old.clone(), new.clone())])).await;
+    provider.faults.next(1, On::Change, Fault::ErrorBefore);
+    provider.lose(&old);
+    provider.put("b.example", "10.0.0.5");
+    let report = apply(&provider, decided.approve_by_hand(), &Patience::default(), RunId(7), &silent).await;
+    assert!(!report.is_settled(), "{report:?}");
+    assert!(!provider.held().contains(&new.key));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_deletion_left_goes_with_any_change() {
+    let provider = provider();
+    let left = provider.put("0000000000000009.tombstone.invalid", "10.0.0.1");
+    let report = delete(&provider, "10.9.9.9").await;
+    assert_eq!(fates(&report), [Fate::AlreadyGone, Fate::Gone]);
+    assert_eq!(report.outcomes[1].claim, Claim::Tombstone);
+    assert!(!provider.held().contains(&left.key));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_would_not_take_is_asked_for_first_after_the_pause() {
+    let provider = provider();
+    provider.faults.next(1, On::Change, Fault::TooManyRequests(Some(1)));
+    assert_eq!(fates(&delete(&provider, "10.0.0.1").await), [Fate::Gone]);
+    assert_eq!(provider.calls(), (2, 2), "no look between the two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_existing_record_keeps_its_ttl_unless_asked_otherwise() {
+    let provider = provider();
+    for (answer, ttl) in [("10.0.0.1", 300), ("10.0.0.2", 600)] {
+        let mut record = Record::new(name("t.example"), RecordData::infer(answer).unwrap());
+        record.ttl = Some(Ttl::Seconds(ttl));
+        provider.hold(record);
+    }
+    let wish = |ttl: Option<u32>| Record {
+        ttl: ttl.map(Ttl::Seconds),
+        ..Record::new(name("t.example"), RecordData::infer("10.0.0.1").unwrap())
+    };
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(wish(None))).await), [Fate::AlreadyPresent]);
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(wish(Some(60)))).await), [Fate::Refused]);
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(wish(Some(600)))).await), [Fate::Present]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_zones_own_records_are_never_in_a_plan() {
+    let provider = provider();
+    let ns = |owner: &str| Record::new(name(owner), RecordData::Ns(name("ns.example")));
+    provider.hold(ns("example"));
+    let all = |owner: &str| Selector { name: name(owner), rtype: None, data: None };
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.delete(&all("example"))).await), [Fate::Refused]);
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(ns("example"))).await), [Fate::AlreadyPresent]);
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(ns("sub.example"))).await), [Fate::Present]);
+    let soa = RecordData::parse(&RecordType::parse("SOA").unwrap(), "a. b. 1 2 3 4 5").unwrap();
+    let report = run(&provider, |by_hand| by_hand.add(Record::new(name("example"), soa))).await;
+    assert_eq!(fates(&report), [Fate::Refused]);
 }
 
 #[tokio::test(start_paused = true)]

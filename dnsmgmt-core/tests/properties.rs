@@ -80,7 +80,7 @@ async fn check_plan(held: &[Record], wishes: &[(bool, Record)], faults: &[(On, F
     }
     let before = provider.held();
     let listing = provider.list(&Scope::Zone).await.unwrap();
-    let mut by_hand = ByHand::on(provider.id(), provider.capabilities(), Scope::Zone, listing);
+    let mut by_hand = ByHand::on(&provider, Scope::Zone, listing);
     let mut wished = std::collections::BTreeSet::new();
     for (delete, record) in wishes {
         // To wish for a record and against it makes no sense.

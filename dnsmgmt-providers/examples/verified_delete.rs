@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let selector = by_hand::Selector { name: "old.lab.example".parse()?, rtype: None, data: None };
     let scope = record_set::Scope::from_iter([selector.name.clone()]);
     let before = zone.list(&scope).await?;
-    let mut by_hand = by_hand::ByHand::on(zone.id(), zone.capabilities(), scope, before);
+    let mut by_hand = by_hand::ByHand::on(&zone, scope, before);
     by_hand.delete(&selector);
     let plan = by_hand.plan().approve_by_hand();
     let report = apply::apply(&zone, plan, &patience::Patience::default(), provider::RunId(1), &progress::silent).await;

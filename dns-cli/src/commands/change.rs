@@ -28,7 +28,7 @@ pub(crate) async fn run(
     for (provider, names) in context.providers_of(names).await? {
         let scope = Scope::from_iter(names.iter().cloned());
         let before = context.observe(&*provider, &scope).await?;
-        let mut by_hand = ByHand::on(provider.id(), provider.capabilities(), scope, before);
+        let mut by_hand = ByHand::on(&*provider, scope, before);
         decide(&mut by_hand, provider.capabilities().enabled, &names)?;
         let plan: Plan = by_hand.plan();
         plans.push((provider, plan));

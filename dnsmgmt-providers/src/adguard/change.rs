@@ -175,7 +175,7 @@ impl Work<'_> {
     }
 
     fn tombstone(&self) -> Name {
-        Name::tombstones().child(&self.attempt.run.to_string()).expect("sixteen digits are a label")
+        Name::tombstone(self.attempt.run)
     }
 }
 
