@@ -40,7 +40,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "ZONE")]
     pub(crate) zone: Option<Name>,
     /// Keeps trying for so long in all, such as 30s, 5m or 0s
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration, default_value = "1m")]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub(crate) retry_for: Duration,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -94,11 +94,14 @@ pub(crate) struct List {
 pub(crate) struct Get {
     #[command(flatten)]
     pub(crate) domain: Domain,
+    /// Only this value
+    #[arg(value_name = "ANSWER")]
+    pub(crate) value: Vec<String>,
     /// Only records of this type
     #[arg(long = "type", short = 't', value_name = "TYPE")]
     pub(crate) rtype: Option<RecordType>,
     /// Only this value
-    #[arg(long, value_name = "VALUE")]
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) answer: Option<String>,
     /// How to print them
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
@@ -137,9 +140,9 @@ pub(crate) struct Update {
     pub(crate) domain: Domain,
     /// The new value; left out to change attributes alone
     #[arg(value_name = "ANSWER")]
-    pub(crate) value: Option<String>,
+    pub(crate) value: Vec<String>,
     /// The new value; left out to change attributes alone
-    #[arg(long, value_name = "VALUE", conflicts_with = "value", allow_hyphen_values = true)]
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) answer: Option<String>,
     /// The value that is replaced
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
@@ -190,14 +193,28 @@ pub(crate) struct Domain {
 }
 
 impl Domain {
-    /// Returns the domain as given, and what stood in its place where it was given by name: the first value.
-    pub(crate) fn parts(&self) -> (&str, Option<&str>) {
-        match (&self.named, &self.positional) {
-            (Some(named), positional) => (named, positional.as_deref()),
-            (None, Some(positional)) => (positional, None),
-            // Clap requires one of them.
-            (None, None) => ("", None),
-        }
+    /// Returns the domain as given.
+    pub(crate) fn as_given(&self) -> &str {
+        // Clap requires one of them.
+        self.named.as_deref().or(self.positional.as_deref()).unwrap_or_default()
+    }
+
+    /// Returns the type and the values: `positional` stand behind the domain, and in its place where that is given by name;
+    /// `answers` were given as options. A type may stand before the values, as `list` prints it: in capitals, because `ns`
+    /// could be the name of a host.
+    pub(crate) fn values<'a>(
+        &'a self,
+        rtype: Option<&RecordType>,
+        positional: &'a [String],
+        answers: impl IntoIterator<Item = &'a String>,
+    ) -> (Option<RecordType>, Vec<String>) {
+        let in_its_place = self.named.is_some().then_some(self.positional.as_ref()).flatten();
+        let mut positional = in_its_place.into_iter().chain(positional).peekable();
+        let is_type =
+            |text: &&&String| rtype.is_none() && !text.chars().any(|character| character.is_ascii_lowercase());
+        let first = positional.peek().filter(is_type).and_then(|first| RecordType::parse(first).ok());
+        let skip = usize::from(first.is_some());
+        (first.or_else(|| rtype.cloned()), positional.skip(skip).chain(answers).cloned().collect())
     }
 }
 
@@ -279,13 +296,18 @@ pub(crate) enum ReportFormat {
 /// Reads the arguments; long options may have a single dash, as Go programs have them (`-domain example.docker`).
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let command = Cli::command();
+    let mut verbatim = false;
     let mut options_end = false;
     let doubled = arguments.into_iter().map(|argument| {
         options_end |= argument == "--";
-        match argument.to_str() {
-            Some(text) if !options_end && is_single_dashed(text, &command) => format!("-{text}").into(),
+        // What follows an option that takes a value is that value, whatever it looks like.
+        let is_value = std::mem::take(&mut verbatim);
+        let doubled = match argument.to_str() {
+            Some(text) if !options_end && !is_value && is_single_dashed(text, &command) => format!("-{text}").into(),
             _ => argument,
-        }
+        };
+        verbatim = !is_value && doubled.to_str().is_some_and(|text| wants_value(text, &command));
+        doubled
     });
     Cli::try_parse_from(doubled)
 }
@@ -293,6 +315,14 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
 fn is_single_dashed(argument: &str, command: &clap::Command) -> bool {
     let Some(option) = argument.strip_prefix('-').and_then(|rest| rest.split('=').next()) else { return false };
     option.len() > 1 && !option.starts_with('-') && has_long(command, option)
+}
+
+fn wants_value(argument: &str, command: &clap::Command) -> bool {
+    let Some(option) = argument.strip_prefix("--") else { return false };
+    let here = |argument: &clap::Arg| {
+        argument.get_long() == Some(option) && argument.get_action().takes_values() && !argument.is_require_equals_set()
+    };
+    command.get_arguments().any(here) || command.get_subcommands().any(|inner| wants_value(argument, inner))
 }
 
 fn has_long(command: &clap::Command, option: &str) -> bool {
@@ -351,19 +381,41 @@ mod tests {
     #[test]
     fn long_options_may_have_one_dash() {
         let Command::Add(add) = cli("dns-cli add -domain example.docker -answer 10.1.2.3").command else { panic!() };
-        assert_eq!(add.domain.parts(), ("example.docker", None));
+        assert_eq!(add.domain.as_given(), "example.docker");
         assert_eq!(add.answer, ["10.1.2.3"]);
         let Command::Delete(delete) = cli("dns-cli delete -domain=example.docker -all").command else { panic!() };
-        assert_eq!(delete.domain.parts().0, "example.docker");
+        assert_eq!(delete.domain.as_given(), "example.docker");
         assert!(delete.all);
         let Command::Get(get) = cli("dns-cli get example.docker -t A").command else { panic!() };
         assert_eq!(get.rtype, Some(RecordType::A));
     }
 
     #[test]
+    fn the_value_of_an_option_is_left_alone() {
+        let Command::Add(add) = cli("dns-cli add q.example -t TXT -answer -domain").command else { panic!() };
+        assert_eq!(add.answer, ["-domain"]);
+    }
+
+    #[test]
+    fn a_type_may_stand_between_the_name_and_the_values() {
+        let values = |line: &str| {
+            let Command::Delete(delete) = cli(line).command else { panic!() };
+            let (rtype, values) = delete.domain.values(delete.rtype.as_ref(), &delete.values, &delete.answer);
+            (rtype.map(|rtype| rtype.to_string()), values.join(","))
+        };
+        let typed = |rtype: &str, text: &str| (Some(rtype.to_owned()), text.to_owned());
+        assert_eq!(values("dns-cli delete x TXT a b"), typed("TXT", "a,b"));
+        assert_eq!(values("dns-cli delete x TLSA"), typed("TLSA", ""));
+        assert_eq!(values("dns-cli delete x ns"), (None, "ns".into()));
+        assert_eq!(values("dns-cli delete x 10.0.0.1 -answer NS"), (None, "10.0.0.1,NS".into()));
+        assert_eq!(values("dns-cli delete -domain x A 10.0.0.1"), typed("A", "10.0.0.1"));
+        assert_eq!(values("dns-cli delete x -t TXT TXT"), typed("TXT", "TXT"));
+    }
+
+    #[test]
     fn a_dash_stands_for_standard_input() {
         let Command::Delete(delete) = cli("dns-cli delete - -n").command else { panic!() };
-        assert_eq!(delete.domain.parts().0, "-");
+        assert_eq!(delete.domain.as_given(), "-");
         assert!(delete.change.dry_run);
     }
 

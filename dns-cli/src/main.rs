@@ -9,7 +9,6 @@ mod input;
 mod output;
 mod progress;
 
-use std::io;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
@@ -20,6 +19,7 @@ use dnsmgmt_providers::connect::ConnectError;
 
 use crate::args::{Cli, Color};
 use crate::exit::{Exit, UsageError};
+use crate::output::printable_lines;
 
 fn main() -> ExitCode {
     let cli = match args::parse(std::env::args_os()) {
@@ -49,14 +49,10 @@ fn choose_colour(color: Color) {
 /// Says on standard error why it could not run, with every cause and what to do next.
 fn failed(error: &Error) -> Exit {
     let causes = || error.chain();
-    if causes().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)) {
-        // Whoever read our output has seen enough, as in `dns-cli list | head`.
-        return Exit::Done;
-    }
     let text: Vec<String> = causes().map(ToString::to_string).collect();
-    eprintln!("dns-cli: {}", text.join(": "));
+    eprintln!("dns-cli: {}", printable_lines(&text.join(": ")));
     if let Some(hint) = causes().find_map(|cause| provider_error(cause)?.hint.as_deref()) {
-        eprintln!("{hint}");
+        eprintln!("{}", printable_lines(hint));
     }
     let is_usage =
         causes().any(|cause| cause.is::<UsageError>() || cause.is::<NameError>() || cause.is::<RecordError>());

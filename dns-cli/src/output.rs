@@ -5,7 +5,7 @@ mod report;
 
 use std::io::{self, Write};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use dnsmgmt_core::provider::ProviderError;
 use dnsmgmt_core::record::Ttl;
@@ -17,6 +17,16 @@ pub(crate) use report::{Finished, print_report};
 /// The version of all JSON that this program prints: raised when a field goes or changes its meaning, not when one comes.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
+/// Prints to standard output, with its colours only where they are wanted. Whoever closed it has seen enough, as in
+/// `dns-cli list | head`: that is no failure of ours.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("write to standard output"),
+        _ => Ok(()),
+    }
+}
+
 /// Prints a value as JSON with the schema's version in front.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
     #[derive(Serialize)]
@@ -25,10 +35,8 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
         #[serde(flatten)]
         value: &'a T,
     }
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &Versioned { schema_version: SCHEMA_VERSION, value })?;
-    writeln!(out)?;
-    Ok(())
+    let json = serde_json::to_string_pretty(&Versioned { schema_version: SCHEMA_VERSION, value })?;
+    print(&format!("{json}\n"))
 }
 
 /// Prints rows below a header, in columns.
@@ -44,16 +52,17 @@ pub(crate) fn print_table<const N: usize>(
     for column in table.column_iter_mut() {
         column.set_padding((0, 2)).set_cell_alignment(CellAlignment::Left);
     }
-    let mut out = io::stdout().lock();
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
+    print(&table.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>())
 }
 
 /// Replaces control characters: what stands at a provider was written by anybody, and may try to steer the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+/// Replaces control characters but for the ends of lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 /// A TTL in JSON: seconds, or `auto`.

@@ -145,8 +145,8 @@ impl<'a> Work<'a> {
         from_changes.chain(&self.blind).filter_map(|error| pause_after(error).flatten()).max()
     }
 
-    /// Asks for what is left, in as few requests as the provider allows. A provider that wants a pause, or does not let us
-    /// in, is not asked for more now.
+    /// Asks for what is left, in as few requests as the provider allows. A provider that does not answer, wants a pause, or does
+    /// not let us in, is not asked for more now: a thousand time-outs would take hours.
     async fn ask(&mut self, provider: &dyn DnsProvider, attempt: Attempt, progress: &(dyn Fn(Progress<'_>) + Sync)) {
         let requests = self.requests(provider.capabilities().batch);
         let total = requests.iter().flatten().map(|(_, group)| group.changes.len()).sum();
@@ -155,8 +155,8 @@ impl<'a> Work<'a> {
             progress(Progress::Asking { done, total });
             let groups: Vec<Group> = request.iter().map(|(_, group)| group.clone()).collect();
             let answers = provider.apply(&groups, &self.seen.records, attempt).await;
-            done += answers.len();
-            let enough = answers.iter().any(wants_no_more);
+            done += groups.iter().map(|group| group.changes.len()).sum::<usize>();
+            let enough = answers.iter().any(ends_the_round);
             self.take(&request, answers);
             if enough {
                 return;
@@ -189,7 +189,7 @@ impl<'a> Work<'a> {
         let mut answers = answers.into_iter();
         for (index, _) in request {
             for step in self.groups[*index].steps.iter_mut().filter(|step| step.is_left()) {
-                let Some(answer) = answers.next() else { continue };
+                let answer = answers.next().unwrap_or_else(no_answer);
                 self.stopped |= reaction(&answer) == Some(Reaction::Unauthorized);
                 step.take(answer);
             }
@@ -244,8 +244,10 @@ impl WorkGroup<'_> {
     /// cannot hold any more.
     fn ask(&self, only_if: &[Condition], seen: &Listing, run: RunId) -> Option<Group> {
         let untouched = self.steps.iter().all(|step| step.state != State::Made);
-        let left = self.steps.iter().filter(|step| step.is_left());
-        let changes: Vec<Change> = left
+        // What follows a change that was refused may depend on it.
+        let possible = self.steps.iter().take_while(|step| step.state == State::Made || !step.is_final());
+        let changes: Vec<Change> = possible
+            .filter(|step| step.is_left())
             .map(|step| match step.asked {
                 0 => step.step.change.clone(),
                 _ => ask_anew(&step.step.change, seen, run).unwrap_or_else(|| step.step.change.clone()),
@@ -294,7 +296,7 @@ impl<'a> WorkStep<'a> {
         self.may_be_half_made |=
             !matches!(reaction(&answer), Some(Reaction::Busy { .. } | Reaction::Unauthorized | Reaction::Refused))
                 && !matches!(answer, Answer::ConditionFailed);
-        if !wants_no_more(&answer) {
+        if !was_not_taken(&answer) {
             self.asked += 1;
             self.first.get_or_insert_with(|| answer.clone());
         }
@@ -324,9 +326,10 @@ impl<'a> WorkStep<'a> {
     fn fate(&self) -> Fate {
         let already = matches!(self.first, Some(Answer::AlreadySo));
         match (self.state, &self.step.change) {
-            (State::Made, Change::Delete(_)) if already => Fate::AlreadyGone,
+            // What was made without our asking was made by somebody else.
+            (State::Made, Change::Delete(_)) if already || self.asked == 0 => Fate::AlreadyGone,
             (State::Made, Change::Delete(_)) => Fate::Gone,
-            (State::Made, _) if already => Fate::AlreadyPresent,
+            (State::Made, _) if already || self.asked == 0 => Fate::AlreadyPresent,
             (State::Made, _) => Fate::Present,
             _ if self.is_final() && !self.may_be_half_made => Fate::Refused,
             _ if self.asked == 0 => Fate::NotTried,
@@ -358,9 +361,19 @@ fn seen_beside(change: &Change, listing: &Listing, run: RunId, provider: &dyn Dn
     Some(format!("{other} was added by somebody else meanwhile, and one of the two is not answered"))
 }
 
-/// Returns whether the change was certainly not made, and the next one would not be either.
-fn wants_no_more(answer: &Answer) -> bool {
+/// Returns whether the provider did not even look at the change.
+fn was_not_taken(answer: &Answer) -> bool {
     matches!(reaction(answer), Some(Reaction::Busy { .. } | Reaction::Unauthorized))
+}
+
+/// Returns whether the next change would be answered the same.
+fn ends_the_round(answer: &Answer) -> bool {
+    was_not_taken(answer) || reaction(answer) == Some(Reaction::Unreachable)
+}
+
+/// A provider that answers too little has not kept its contract, and nothing is known of the rest.
+fn no_answer() -> Answer {
+    Answer::Failed(ProviderError::new(Reaction::Malformed, "learn what became of a change", "the provider did not say"))
 }
 
 fn reaction(answer: &Answer) -> Option<Reaction> {

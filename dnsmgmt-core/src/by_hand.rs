@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::name::Name;
 use crate::plan::{Claim, Plan, Reason, Step, StepGroup, untouchable};
-use crate::provider::{Change, DnsProvider, TtlSupport};
+use crate::provider::{Change, DnsProvider, ProviderId, TtlSupport};
 use crate::record::{Record, RecordData, RecordKey, RecordType, Ttl};
 use crate::record_set::{Listing, Opaque, Scope};
 use crate::report::{Action, Fate, Outcome};
@@ -35,7 +35,7 @@ impl Selector {
     }
 
     /// Returns the entries that cannot be modelled and stand where this means.
-    fn opaque<'a>(&'a self, listing: &'a Listing) -> impl Iterator<Item = &'a Opaque> {
+    pub fn opaque<'a>(&'a self, listing: &'a Listing) -> impl Iterator<Item = &'a Opaque> {
         let is_meant = |opaque: &&Opaque| match (&self.rtype, &opaque.rtype) {
             _ if self.data.is_some() => false,
             (Some(wanted), Some(own)) => wanted == own,
@@ -91,6 +91,11 @@ impl<'a> ByHand<'a> {
     /// Returns the listing that the plan is decided on.
     pub fn before(&self) -> &Listing {
         &self.before
+    }
+
+    /// Returns the provider that the plan is for.
+    pub fn provider(&self) -> &ProviderId {
+        self.provider.id()
     }
 
     /// Returns whether the record and one of that type cannot stand at one name here.
@@ -184,7 +189,7 @@ impl<'a> ByHand<'a> {
         }
         let change = Change::Replace { old, new };
         let refusal = untouchable
-            .or(checked.err())
+            .or_else(|| checked.err())
             .or_else(|| self.in_the_way(change.record(), leaving))
             .or_else(|| self.provider.objection(&change));
         match refusal {
@@ -274,7 +279,11 @@ impl<'a> ByHand<'a> {
     /// Returns what excludes the record at its name, other than what is leaving.
     fn in_the_way(&self, wanted: &Record, leaving: &BTreeSet<RecordKey>) -> Option<String> {
         let rtype = wanted.rtype();
-        let opaque = |entry: &&Opaque| entry.occupies(wanted.name(), &rtype);
+        let opaque = |entry: &&Opaque| {
+            let excludes = |own: &RecordType| self.conflict(wanted.name(), own, &rtype);
+            entry.occupies(wanted.name(), &rtype)
+                || entry.name.as_ref() == Some(wanted.name()) && entry.rtype.as_ref().is_some_and(excludes)
+        };
         if let Some(entry) = self.before.opaque.iter().find(opaque) {
             return Some(format!("the name is taken by {} ({}), which dnsmgmt leaves alone", entry.text, entry.why));
         }

@@ -19,14 +19,17 @@ pub async fn observe(
     run: RunId,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Listing, ProviderError> {
-    let mut pauses = Patience { tries: patience.tries.min(TRIES), ..*patience }.pauses(run.0);
+    let mut pauses = patience.pauses(run.0);
+    let mut tries = 0;
     loop {
+        tries += 1;
         progress(Progress::Looking);
         let error = match provider.list(scope).await {
             Ok(listing) => return Ok(listing),
             Err(error) => error,
         };
-        let Some(pause) = pause_after(&error).and_then(|asked_for| pauses.next(asked_for)) else { return Err(error) };
+        let again = pause_after(&error).filter(|_| tries < TRIES);
+        let Some(pause) = again.and_then(|asked_for| pauses.next(asked_for)) else { return Err(error) };
         progress(Progress::Waiting { pause, why: &error.to_string() });
         tokio::time::sleep(pause).await;
     }

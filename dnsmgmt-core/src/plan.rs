@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::provider::{Capabilities, Change, Condition, Group, ProviderId};
+use crate::provider::{Capabilities, Change, Condition, ProviderId};
 use crate::record::{RecordKey, RecordType};
 use crate::record_set::{Listing, Scope};
 use crate::report::{Fate, Outcome};
@@ -59,21 +59,13 @@ pub struct Step {
     pub notes: Vec<String>,
 }
 
-/// Steps that belong together: see [`Group`].
+/// Steps that belong together: see [`Group`](crate::provider::Group).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StepGroup {
     /// What must hold for the steps to be made.
     pub only_if: Vec<Condition>,
     /// The steps, in order.
     pub steps: Vec<Step>,
-}
-
-impl StepGroup {
-    /// Returns what a provider is asked for.
-    pub fn to_group(&self) -> Group {
-        let changes = self.steps.iter().map(|step| step.change.clone()).collect();
-        Group { only_if: self.only_if.clone(), changes }
-    }
 }
 
 /// The changes to make at one provider, with the listing that they were decided on. It does not change any more: a new

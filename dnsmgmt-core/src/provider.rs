@@ -169,7 +169,9 @@ pub enum ListingSupport {
     NamesOnly,
 }
 
-/// Changes that belong together: made in one step where the API can, and never cut by a batch limit.
+/// Changes that belong together: made in one step where the API can, and never cut by a batch limit. Where it cannot, they are
+/// made in order, and the first that is neither accepted nor so already ends the group: the rest is answered
+/// [`Answer::Failed`] and not asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Group {
     /// What must hold for the group to be made at all, where [`Capabilities::conditions`].

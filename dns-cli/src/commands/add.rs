@@ -12,7 +12,7 @@ use crate::exit::{Exit, UsageError};
 use crate::input::{self, Entry, parse_value};
 
 pub(crate) async fn run(context: &Context, args: Add) -> Result<Exit> {
-    let wanted = if args.domain.parts().0 == "-" { from_input(&args)? } else { from_arguments(&args)? };
+    let wanted = if args.domain.as_given() == "-" { from_input(&args)? } else { from_arguments(&args)? };
     let names: Vec<Name> = wanted.iter().map(|record| record.name().clone()).collect();
     let decide = |by_hand: &mut ByHand<'_>, can_switch_off: bool, names: &[Name]| {
         for record in wanted.iter().filter(|record| names.contains(record.name())) {
@@ -30,15 +30,13 @@ fn switched_on(record: &Record, can_switch_off: bool) -> Record {
 }
 
 fn from_arguments(args: &Add) -> Result<Vec<Record>> {
-    let (domain, in_its_place) = args.domain.parts();
-    let name = Name::parse(domain)?;
-    let texts: Vec<&str> =
-        in_its_place.into_iter().chain(args.values.iter().chain(&args.answer).map(String::as_str)).collect();
+    let name = Name::parse(args.domain.as_given())?;
+    let (rtype, texts) = args.domain.values(args.rtype.as_ref(), &args.values, &args.answer);
     if texts.is_empty() {
         bail!(UsageError(format!("what should {name} answer? Give a value: `dns-cli add {name} 10.1.2.3`")));
     }
-    let record = |text: &&str| {
-        let mut record = Record::new(name.clone(), parse_value(args.rtype.as_ref(), text)?);
+    let record = |text: &String| {
+        let mut record = Record::new(name.clone(), parse_value(rtype.as_ref(), text)?);
         args.attributes.put_on(&mut record);
         Ok(record)
     };

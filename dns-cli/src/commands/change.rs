@@ -44,7 +44,8 @@ pub(crate) async fn run(
         };
         finished.push(Finished { provider: provider.id().clone(), outcomes });
     }
-    print_report(&finished, args.dry_run, args.output)?;
+    print_report(&finished, args.dry_run, args.output)
+        .context("the report was not shown, but what it says was done")?;
     Ok(exit(finished.iter().flat_map(|finished| &finished.outcomes), args.dry_run))
 }
 

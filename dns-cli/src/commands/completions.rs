@@ -1,17 +1,16 @@
 //! `dns-cli completions`
 
-use std::io;
-
 use anyhow::Result;
 use clap::CommandFactory;
 
 use crate::args::{Cli, Completions};
 use crate::exit::Exit;
+use crate::output::print;
 
 pub(crate) fn run(args: &Completions) -> Result<Exit> {
     // Generated into memory first, because the generator panics where standard output is closed.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "dns-cli", &mut script);
-    io::Write::write_all(&mut io::stdout().lock(), &script)?;
+    print(&String::from_utf8(script)?)?;
     Ok(Exit::Done)
 }

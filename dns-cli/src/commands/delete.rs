@@ -12,10 +12,10 @@ use crate::confirm;
 use crate::context::Context;
 use crate::exit::{Exit, UsageError};
 use crate::input::{self, parse_value};
-use crate::output::printable;
+use crate::output::printable_lines;
 
 pub(crate) async fn run(context: &Context, args: Delete) -> Result<Exit> {
-    let listed = args.domain.parts().0 == "-";
+    let listed = args.domain.as_given() == "-";
     let selectors = if listed { from_input(&args)? } else { from_arguments(&args)? };
     let names: Vec<Name> = selectors.iter().map(|selector| selector.name.clone()).collect();
     let decide = |by_hand: &mut ByHand<'_>, _: bool, names: &[Name]| {
@@ -31,12 +31,11 @@ pub(crate) async fn run(context: &Context, args: Delete) -> Result<Exit> {
 }
 
 fn from_arguments(args: &Delete) -> Result<Vec<Selector>> {
-    let (domain, in_its_place) = args.domain.parts();
-    let name = Name::parse(domain)?;
-    let texts = in_its_place.into_iter().chain(args.values.iter().chain(&args.answer).map(String::as_str));
-    let select = |data| Selector { name: name.clone(), rtype: args.rtype.clone(), data };
+    let name = Name::parse(args.domain.as_given())?;
+    let (rtype, texts) = args.domain.values(args.rtype.as_ref(), &args.values, &args.answer);
+    let select = |data| Selector { name: name.clone(), rtype: rtype.clone(), data };
     let selectors: Vec<Selector> =
-        texts.map(|text| Ok(select(Some(parse_value(args.rtype.as_ref(), text)?)))).collect::<Result<_>>()?;
+        texts.iter().map(|text| Ok(select(Some(parse_value(rtype.as_ref(), text)?)))).collect::<Result<_>>()?;
     Ok(if selectors.is_empty() { vec![select(None)] } else { selectors })
 }
 
@@ -64,7 +63,7 @@ fn several_values_are_meant(selectors: &[&Selector], by_hand: &ByHand<'_>, liste
     if several.is_empty() {
         return Ok(());
     }
-    let values = printable_lines(&several);
+    let values = printable_lines(&several.join("\n"));
     if !listed && confirm::can_ask() {
         if confirm::confirm(&format!("{values}\nDelete all {} of them?", several.len()))? {
             return Ok(());
@@ -74,8 +73,4 @@ fn several_values_are_meant(selectors: &[&Selector], by_hand: &ByHand<'_>, liste
     bail!(UsageError(format!(
         "nothing was deleted, because there are several values:\n{values}\nsay which with --answer, or --all for all of them"
     )))
-}
-
-fn printable_lines(lines: &[String]) -> String {
-    lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
 }

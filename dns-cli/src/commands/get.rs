@@ -1,30 +1,37 @@
 //! `dns-cli get`
 
-use anyhow::Result;
-use dnsmgmt_core::by_hand::Selector;
+use anyhow::{Result, bail};
+use dnsmgmt_core::by_hand::{Selector, as_listed};
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::record::RecordKey;
 use dnsmgmt_core::record_set::Scope;
 
 use crate::args::Get;
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::input::parse_value;
-use crate::output::{Listed, print_listed};
+use crate::output::{Listed, print_listed, printable};
 
 pub(crate) async fn run(context: &Context, args: Get) -> Result<Exit> {
-    let (domain, in_its_place) = args.domain.parts();
-    let name = Name::parse(domain)?;
-    let answer = args.answer.as_deref().or(in_its_place);
-    let data = answer.map(|text| parse_value(args.rtype.as_ref(), text)).transpose()?;
-    let selector = Selector { name: name.clone(), rtype: args.rtype, data };
+    let name = Name::parse(args.domain.as_given())?;
+    let (rtype, values) = args.domain.values(args.rtype.as_ref(), &args.value, &args.answer);
+    if values.len() > 1 {
+        bail!(UsageError("one value at a time".into()));
+    }
+    let data = values.first().map(|text| parse_value(rtype.as_ref(), text)).transpose()?;
+    let mut selector = Selector { name: name.clone(), rtype, data };
     let provider = context.provider_of(&name).await?;
     let listing = context.observe(&*provider, &Scope::from_iter([name.clone()])).await?;
+    if let Some(data) = selector.data.take() {
+        let key = RecordKey { name: name.clone(), data };
+        selector.data = Some(as_listed(&*provider, &listing, &key));
+    }
     let records: Vec<_> = selector.select(&listing).cloned().collect();
     let opaque = listing.opaque.into_iter().filter(|entry| entry.name.as_ref() == Some(&name));
     let opaque: Vec<_> = if selector.data.is_none() { opaque.collect() } else { Vec::new() };
     let nothing = records.is_empty() && opaque.is_empty();
     if nothing {
-        eprintln!("{selector} is not there, says {}", provider.id());
+        eprintln!("{} is not there, says {}", printable(&selector.to_string()), provider.id());
     }
     print_listed(&[Listed { provider: provider.id().clone(), records, opaque }], args.output)?;
     Ok(if nothing { Exit::No } else { Exit::Done })

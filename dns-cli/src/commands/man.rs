@@ -1,13 +1,12 @@
 //! `dns-cli man`
 
-use std::io::{self, Write};
-
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 use clap_mangen::Man as Page;
 
 use crate::args::{Cli, Man};
 use crate::exit::Exit;
+use crate::output::print;
 
 pub(crate) fn run(args: &Man) -> Result<Exit> {
     match &args.dir {
@@ -16,7 +15,7 @@ pub(crate) fn run(args: &Man) -> Result<Exit> {
         None => {
             let mut page = Vec::new();
             Page::new(Cli::command()).render(&mut page)?;
-            io::stdout().lock().write_all(&page)?;
+            print(&String::from_utf8(page)?)?;
         }
     }
     Ok(Exit::Done)

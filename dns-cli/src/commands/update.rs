@@ -13,9 +13,8 @@ use crate::exit::{Exit, UsageError};
 use crate::input::parse_value;
 
 pub(crate) async fn run(context: &Context, args: Update) -> Result<Exit> {
-    let (domain, in_its_place) = args.domain.parts();
-    let name = Name::parse(domain)?;
-    let wish = Wish::new(&args, name.clone(), in_its_place)?;
+    let name = Name::parse(args.domain.as_given())?;
+    let wish = Wish::new(&args, name.clone())?;
     let decide = |by_hand: &mut ByHand<'_>, _: bool, _: &[Name]| wish.decide(by_hand);
     change::run(context, &[name], &args.change, decide).await
 }
@@ -24,24 +23,29 @@ pub(crate) async fn run(context: &Context, args: Update) -> Result<Exit> {
 struct Wish<'a> {
     args: &'a Update,
     name: Name,
+    rtype: Option<RecordType>,
     new: Option<RecordData>,
     old: Option<RecordData>,
 }
 
 impl<'a> Wish<'a> {
-    fn new(args: &'a Update, name: Name, in_its_place: Option<&str>) -> Result<Self> {
-        let value = |text: &str| parse_value(args.rtype.as_ref(), text);
-        let new = in_its_place.or(args.value.as_deref()).or(args.answer.as_deref()).map(value).transpose()?;
+    fn new(args: &'a Update, name: Name) -> Result<Self> {
+        let (rtype, texts) = args.domain.values(args.rtype.as_ref(), &args.value, &args.answer);
+        if texts.len() > 1 {
+            bail!(UsageError(format!("{name} can become one value at a time; to add values use `add`")));
+        }
+        let value = |text: &str| parse_value(rtype.as_ref(), text);
+        let new = texts.first().map(|text| value(text)).transpose()?;
         if new.is_none() && !args.attributes.is_given() {
             bail!(UsageError(format!("what should change? Give a value: `dns-cli update {name} 10.1.2.3`")));
         }
-        let old_value = |text: &str| match (&args.rtype, &new) {
+        let old_value = |text: &str| match (&rtype, &new) {
             // An old value without a type is of the new one's type, if it can be: `--old text` of a TXT.
             (None, Some(new)) => RecordData::parse(&new.rtype(), text).map_or_else(|_| value(text), Ok),
             _ => value(text),
         };
         let old = args.old.as_deref().map(old_value).transpose()?;
-        Ok(Self { args, name, new, old })
+        Ok(Self { args, name, rtype, new, old })
     }
 
     fn decide(&self, by_hand: &mut ByHand<'_>) -> Result<()> {
@@ -65,6 +69,9 @@ impl<'a> Wish<'a> {
                     values.join(", ")
                 )));
             }
+            [first, others @ ..] if others.iter().any(|other| other.rtype() != first.rtype()) => {
+                bail!(UsageError(format!("{} has records of several types; say which with --type", self.name)));
+            }
             _ => by_hand.replace(meant.into_iter().map(|old| self.pair(old)).collect()),
         }
         Ok(())
@@ -84,7 +91,7 @@ impl<'a> Wish<'a> {
     }
 
     fn rtype(&self) -> Option<RecordType> {
-        self.new.as_ref().map(RecordData::rtype).or_else(|| self.args.rtype.clone())
+        self.new.as_ref().map(RecordData::rtype).or_else(|| self.rtype.clone())
     }
 
     fn has(&self, by_hand: &ByHand<'_>, data: &RecordData) -> bool {

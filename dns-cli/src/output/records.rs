@@ -1,6 +1,6 @@
 //! Records as a table, JSON, CSV or zone text.
 
-use std::io::{self, Write};
+use std::fmt::Write;
 
 use anyhow::Result;
 use dnsmgmt_core::provider::ProviderId;
@@ -8,7 +8,7 @@ use dnsmgmt_core::record::{Record, Ttl};
 use dnsmgmt_core::record_set::Opaque;
 use serde::Serialize;
 
-use super::{JsonTtl, print_json, print_table, printable};
+use super::{JsonTtl, print, print_json, print_table, printable};
 use crate::args::ListFormat;
 
 /// What was found at one provider.
@@ -130,18 +130,17 @@ fn json(found: &[Listed]) -> Result<()> {
 }
 
 fn csv(found: &[Listed]) -> Result<()> {
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(io::stdout().lock());
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record(["provider", "zone", "name", "type", "value", "ttl", "proxied", "enabled", "comment"])?;
     for row in rows(found) {
         writer.serialize(row)?;
     }
-    writer.flush()?;
-    Ok(())
+    print(&String::from_utf8(writer.into_inner()?)?)
 }
 
 /// Absolute names, one line a record; what is no record, and what a zone file cannot say, stands in comments.
 fn zone(found: &[Listed]) -> Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = String::new();
     for listed in found {
         for record in &listed.records {
             let ttl = match record.ttl {
@@ -156,5 +155,5 @@ fn zone(found: &[Listed]) -> Result<()> {
             writeln!(out, "; left alone: {} ({})", printable(&entry.text), entry.why)?;
         }
     }
-    Ok(())
+    print(&out)
 }

@@ -1,6 +1,6 @@
 //! What became of each change, for people and as JSON.
 
-use std::io::Write;
+use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
@@ -8,7 +8,7 @@ use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::report::{Action, Fate, Outcome};
 use serde::Serialize;
 
-use super::{JsonError, JsonTtl, print_json, printable};
+use super::{JsonError, JsonTtl, print, print_json, printable};
 use crate::args::ReportFormat;
 
 /// What became of the changes at one provider.
@@ -27,7 +27,7 @@ pub(crate) fn print_report(finished: &[Finished], dry_run: bool, format: ReportF
 }
 
 fn text(finished: &[Finished], dry_run: bool) -> Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut out = String::new();
     for outcome in finished.iter().flat_map(|finished| &finished.outcomes) {
         let verb = verb(outcome, dry_run);
         let style = style(outcome, dry_run);
@@ -44,28 +44,30 @@ fn text(finished: &[Finished], dry_run: bool) -> Result<()> {
     }
     let outcomes: Vec<&Outcome> = finished.iter().flat_map(|finished| &finished.outcomes).collect();
     writeln!(out, "{}", summary(&outcomes, dry_run))?;
-    Ok(())
+    print(&out)
 }
 
+/// Counts what a listing proved, and what not.
 fn summary(outcomes: &[&Outcome], dry_run: bool) -> String {
-    let settled = outcomes.iter().filter(|outcome| outcome.fate.is_settled()).count();
-    let total = outcomes.len();
-    if dry_run {
-        let planned = outcomes.iter().filter(|outcome| outcome.fate == Fate::NotTried).count();
-        return format!(
-            "dry run: {planned} to change, {settled} already so, {} refused; nothing was done",
-            total - planned - settled
-        );
-    }
-    let by_listing = "by a listing taken after the change";
-    match total {
-        0 => "nothing to do".into(),
-        _ if outcomes.iter().all(|outcome| outcome.asked == 0 && outcome.fate.is_settled()) => {
-            "nothing had to be changed".into()
-        }
-        _ if settled == total => format!("verified {by_listing}"),
-        _ => format!("{settled} of {total} verified {by_listing}"),
-    }
+    let count = |is: &dyn Fn(Fate) -> bool| outcomes.iter().filter(|outcome| is(outcome.fate)).count();
+    let proved = count(&|fate| matches!(fate, Fate::Gone | Fate::Present));
+    let already = count(&|fate| matches!(fate, Fate::AlreadyGone | Fate::AlreadyPresent));
+    let refused = count(&|fate| fate == Fate::Refused);
+    let open = outcomes.len() - proved - already - refused;
+    let parts = [
+        (proved, "verified by a listing taken after the change"),
+        (already, "already so"),
+        (refused, "refused"),
+        (open, if dry_run { "to be done" } else { "not proved" }),
+    ];
+    let said: Vec<(usize, &str)> = parts.into_iter().filter(|(count, _)| *count > 0).collect();
+    let text = match said[..] {
+        [] => "nothing to do".into(),
+        [(_, "already so")] => "nothing had to be changed".into(),
+        [(_, only)] if only != "to be done" => only.into(),
+        _ => said.iter().map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", "),
+    };
+    if dry_run { format!("dry run, nothing was done: {text}") } else { text }
 }
 
 fn verb(outcome: &Outcome, dry_run: bool) -> String {
@@ -107,7 +109,8 @@ fn subject(outcome: &Outcome) -> String {
         text.push_str(&format!(" {rtype}"));
     }
     match (&outcome.old, &outcome.data) {
-        (Some(old), Some(new)) => text.push_str(&format!(" {old} -> {new}")),
+        (Some(old), Some(new)) if old.rtype() == new.rtype() => text.push_str(&format!(" {old} -> {new}")),
+        (Some(old), Some(new)) => text = format!("{} {} {old} -> {} {new}", outcome.name, old.rtype(), new.rtype()),
         (None, Some(data)) => text.push_str(&format!(" {data}")),
         (_, None) => {}
     }
@@ -127,6 +130,7 @@ struct JsonChange<'a> {
     #[serde(rename = "type")]
     rtype: Option<String>,
     value: Option<String>,
+    old_type: Option<String>,
     old_value: Option<String>,
     ttl: Option<JsonTtl>,
     claim: String,
@@ -161,6 +165,7 @@ fn json_change<'a>(provider: &'a ProviderId, outcome: &'a Outcome) -> JsonChange
         name: outcome.name.as_str(),
         rtype: outcome.rtype.as_ref().map(ToString::to_string),
         value: outcome.data.as_ref().map(ToString::to_string),
+        old_type: outcome.old.as_ref().map(|data| data.rtype().to_string()),
         old_value: outcome.old.as_ref().map(ToString::to_string),
         ttl: outcome.ttl.map(JsonTtl::from),
         claim: outcome.claim.to_string(),
