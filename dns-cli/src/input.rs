@@ -1,13 +1,20 @@
 //! Records read from standard input: lines, or what `list` prints.
 
-use anyhow::{Context, Result, bail};
+use std::fmt::Display;
+
+use anyhow::{Error, Result, bail};
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::record::{RecordData, RecordType, Ttl};
 use serde::Deserialize;
 
+use crate::exit::UsageError;
+use crate::output::SCHEMA_VERSION;
+
 /// One entry: a name, and what was said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
+    /// Where it was listed: the provider's name and the zone.
+    pub(crate) listed_at: Option<(String, Name)>,
     pub(crate) name: Name,
     pub(crate) rtype: Option<RecordType>,
     pub(crate) data: Option<RecordData>,
@@ -19,22 +26,30 @@ pub(crate) struct Entry {
 
 /// Reads all entries, or says which line is none.
 pub(crate) fn read(text: &str) -> Result<Vec<Entry>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = text.trim_start();
     if start.starts_with(['{', '[']) {
         return json(text);
     }
-    let header = start.lines().next().unwrap_or_default();
-    if header.split(',').any(|column| column == "name") {
+    let columns: Vec<&str> = start.lines().next().unwrap_or_default().split(',').map(str::trim).collect();
+    if columns.contains(&"name") && columns.contains(&"value") {
         return csv(start);
     }
     let is_entry = |(_, line): &(usize, &str)| !line.trim().is_empty() && !line.trim_start().starts_with(['#', ';']);
     let lines = text.lines().enumerate().filter(is_entry);
-    lines.map(|(index, text)| line(text).with_context(|| format!("line {} of standard input", index + 1))).collect()
+    lines.map(|(index, text)| line(text).map_err(|error| wrong(format!("line {}", index + 1), &error))).collect()
 }
 
-/// An entry as `list` prints it; the columns that are not here say where it was found.
+/// What is given wrongly is a matter of usage, like a wrong option.
+fn wrong(place: impl Display, error: &Error) -> Error {
+    UsageError(format!("{place} of standard input: {error:#}")).into()
+}
+
+/// An entry as `list` prints it.
 #[derive(Debug, Deserialize)]
 struct Row {
+    provider: Option<String>,
+    zone: Option<String>,
     name: String,
     #[serde(rename = "type")]
     rtype: Option<String>,
@@ -46,47 +61,56 @@ struct Row {
     comment: Option<String>,
 }
 
+/// What `list` prints as JSON.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Json {
-    Listing { schema_version: u32, records: Vec<Row> },
-    Rows(Vec<Row>),
+struct Listing {
+    schema_version: u32,
+    records: Vec<Row>,
 }
 
 fn json(text: &str) -> Result<Vec<Entry>> {
-    let rows = match serde_json::from_str(text).context("read standard input as the JSON that `list` prints")? {
-        Json::Listing { schema_version, .. } if schema_version != crate::output::SCHEMA_VERSION => {
-            bail!(
-                "standard input has schema version {schema_version}; this program reads {}",
-                crate::output::SCHEMA_VERSION
-            )
-        }
-        Json::Listing { records, .. } | Json::Rows(records) => records,
-    };
-    rows.into_iter()
-        .enumerate()
-        .map(|(index, row)| row.entry().with_context(|| format!("record {}", index + 1)))
-        .collect()
+    let rows = if text.trim_start().starts_with('[') { serde_json::from_str(text) } else { listing(text) };
+    let rows: Vec<Row> = rows.map_err(|error| wrong("the JSON", &error.into()))?;
+    let entry =
+        |(index, row): (usize, Row)| row.entry().map_err(|error| wrong(format!("record {}", index + 1), &error));
+    rows.into_iter().enumerate().map(entry).collect()
+}
+
+fn listing(text: &str) -> serde_json::Result<Vec<Row>> {
+    let Listing { schema_version, records } = serde_json::from_str(text)?;
+    if schema_version == SCHEMA_VERSION {
+        return Ok(records);
+    }
+    let problem = format!("it has schema version {schema_version}, and this program reads {SCHEMA_VERSION}");
+    Err(serde::de::Error::custom(problem))
 }
 
 fn csv(text: &str) -> Result<Vec<Entry>> {
-    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    let mut reader = ::csv::ReaderBuilder::new().trim(::csv::Trim::Headers).from_reader(text.as_bytes());
     let rows = reader.deserialize::<Row>().enumerate();
-    rows.map(|(index, row)| row?.entry().with_context(|| format!("row {} of standard input", index + 1))).collect()
+    let entry = |row: ::csv::Result<Row>| row?.entry();
+    rows.map(|(index, row)| entry(row).map_err(|error| wrong(format!("row {}", index + 1), &error))).collect()
 }
 
 impl Row {
     fn entry(self) -> Result<Entry> {
-        let rtype = self.rtype.filter(|text| !text.is_empty()).map(|text| RecordType::parse(&text)).transpose()?;
-        let value = self.value.filter(|text| !text.is_empty());
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let rtype = given(self.rtype).map(|text| RecordType::parse(&text)).transpose()?;
+        let value = given(self.value);
+        // In a row of columns a missing value is more likely a slip than the wish for all of them.
+        if rtype.is_some() && value.is_none() {
+            bail!("{} has a type and no value", self.name);
+        }
+        let zone = given(self.zone).map(|zone| Name::parse(&zone)).transpose()?;
         Ok(Entry {
+            listed_at: given(self.provider).zip(zone),
             name: Name::parse(&self.name)?,
             data: value.map(|text| parse_value(rtype.as_ref(), &text)).transpose()?,
             rtype,
             ttl: self.ttl,
             proxied: self.proxied,
             enabled: self.enabled,
-            comment: self.comment.filter(|text| !text.is_empty()),
+            comment: given(self.comment),
         })
     }
 }
@@ -112,6 +136,7 @@ fn ttl<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Ttl>,
 fn line(text: &str) -> Result<Entry> {
     let (name, mut rest) = word(text.trim());
     let mut entry = Entry {
+        listed_at: None,
         name: Name::parse(name)?,
         rtype: None,
         data: None,
@@ -120,30 +145,47 @@ fn line(text: &str) -> Result<Entry> {
         enabled: None,
         comment: None,
     };
-    let (first, after) = word(rest);
-    if let Ok(seconds) = first.parse() {
-        (entry.ttl, rest) = (Some(Ttl::Seconds(seconds)), after);
-    }
-    let (class, after) = word(rest);
-    if class.eq_ignore_ascii_case("IN") {
-        rest = after;
+    // The TTL and the class may stand in either order (RFC 1035 section 5.1).
+    for _ in 0..2 {
+        let (first, after) = word(rest);
+        if let Ok(seconds) = first.parse() {
+            (entry.ttl, rest) = (Some(Ttl::Seconds(seconds)), after);
+        } else if first.eq_ignore_ascii_case("IN") {
+            rest = after;
+        }
     }
     if rest.is_empty() {
         return Ok(entry);
     }
-    let (rtype, value) = word(rest);
-    // A lone word is a type or a value: `A` could be both, and as a host name it is not worth a thought.
-    let is_known = RecordType::parse(rtype).is_ok_and(|rtype| !matches!(rtype, RecordType::Other(_)));
-    if !is_known && value.is_empty() {
-        entry.data = Some(RecordData::infer(rtype)?);
+    let (first, value) = word(rest);
+    let rtype = RecordType::parse(first);
+    // A lone word that is no type is a value.
+    if rtype.is_err() && value.is_empty() {
+        entry.data = Some(RecordData::infer(first)?);
         return Ok(entry);
     }
-    let rtype = RecordType::parse(rtype)?;
+    let rtype = rtype?;
+    let value = without_comment(&rtype, value);
     if !value.is_empty() {
         entry.data = Some(RecordData::parse(&rtype, value)?);
     }
     entry.rtype = Some(rtype);
     Ok(entry)
+}
+
+/// Cuts off a zone file's comment. In text without quotes a semicolon is part of the text, as in `v=DKIM1; k=rsa`.
+fn without_comment<'a>(rtype: &RecordType, value: &'a str) -> &'a str {
+    if *rtype == RecordType::Txt && !value.starts_with('"') {
+        return value;
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    let comment = value.char_indices().find(|(_, character)| {
+        let plain = !std::mem::take(&mut escaped);
+        escaped = plain && *character == '\\';
+        quoted ^= plain && *character == '"';
+        plain && !quoted && *character == ';'
+    });
+    comment.map_or(value, |(at, _)| &value[..at]).trim_end()
 }
 
 fn word(text: &str) -> (&str, &str) {
@@ -175,6 +217,11 @@ mod tests {
         let text = "# leftovers\nold.docker\na.docker 10.0.0.1\nb.docker TXT \"a b\"\n\nc.docker AAAA fd00::1\n";
         assert_eq!(shown(text), ["old.docker", "a.docker A 10.0.0.1", "b.docker TXT \"a b\"", "c.docker AAAA fd00::1"]);
         assert_eq!(read("a.docker MX").unwrap()[0].rtype, Some(RecordType::Mx));
+        assert_eq!(read("a.docker TLSA").unwrap()[0].rtype.as_ref().unwrap().as_str(), "TLSA");
+        assert_eq!(shown("name\n"), ["name"], "a host of that name, no header");
+        assert_eq!(shown("\u{feff}a.docker IN 300 A 10.0.0.1 ; old"), ["a.docker A 10.0.0.1 (300)"]);
+        assert_eq!(shown("a.docker TXT k=rsa; p=x"), ["a.docker TXT \"k=rsa; p=x\""]);
+        assert_eq!(shown("a.docker TXT \"a;b\\\"\" ; c"), ["a.docker TXT \"a;b\\\"\""]);
     }
 
     #[test]
@@ -190,7 +237,17 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let error = read("a.docker\nb.docker 10.0.0.300\n").unwrap_err();
-        assert_eq!(error.to_string(), "line 2 of standard input");
-        assert!(read(r#"{"schema_version":9,"records":[]}"#).unwrap_err().to_string().contains("schema version 9"));
+        assert!(error.to_string().starts_with("line 2 of standard input: `10.0.0.300` looks like"), "{error}");
+        for (input, problem) in [
+            (r#"{"schema_version":9,"records":[]}"#, "schema version 9"),
+            (r#"{}"#, "missing field `schema_version`"),
+            (r#"[{"name":"a","type":"A"}]"#, "a has a type and no value"),
+            ("name,value\na,b,c\n", "row 1"),
+            ("a.docker CNMAE b.docker", "`CNMAE` is not a record type"),
+        ] {
+            let error = read(input).unwrap_err();
+            assert!(error.to_string().contains(problem), "{input}: {error}");
+            assert!(error.is::<UsageError>());
+        }
     }
 }

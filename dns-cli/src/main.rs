@@ -54,8 +54,9 @@ fn failed(error: &Error) -> Exit {
     if let Some(hint) = causes().find_map(|cause| provider_error(cause)?.hint.as_deref()) {
         eprintln!("{}", printable_lines(hint));
     }
+    // A context is not among the causes, so the error itself is asked for it.
     let is_usage =
-        causes().any(|cause| cause.is::<UsageError>() || cause.is::<NameError>() || cause.is::<RecordError>());
+        error.is::<UsageError>() || causes().any(|cause| cause.is::<NameError>() || cause.is::<RecordError>());
     if is_usage { Exit::Usage } else { Exit::CouldNotRun }
 }
 

@@ -291,7 +291,7 @@ mod tests {
         assert!(!capabilities.types.contains(&rtype("SOA")) && !capabilities.types.contains(&rtype("RRSIG")));
         assert!(capabilities.types.contains(&rtype("TLSA")));
         let (name, zone) = (Name::parse("a.example").unwrap(), Name::parse("example").unwrap());
-        let excludes = |other: &str| capabilities.conflict(&name, &zone, &RecordType::Cname, &rtype(other));
+        let excludes = |other: &str| capabilities.conflict(&name, Some(&zone), &RecordType::Cname, &rtype(other));
         assert!(excludes("A") && excludes("CNAME") && excludes("TLSA") && !excludes("RRSIG") && !excludes("NSEC"));
     }
 

@@ -1,21 +1,29 @@
 //! `dns-cli add`
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 use dnsmgmt_core::by_hand::ByHand;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::record::Record;
 
 use crate::args::{Add, Attributes};
-use crate::commands::change::{self, standard_input};
+use crate::commands::change::{self, same_place, standard_input};
 use crate::context::Context;
 use crate::exit::{Exit, UsageError};
-use crate::input::{self, Entry, parse_value};
+use crate::input::{Entry, parse_value};
 
 pub(crate) async fn run(context: &Context, args: Add) -> Result<Exit> {
-    let wanted = if args.domain.as_given() == "-" { from_input(&args)? } else { from_arguments(&args)? };
-    let names: Vec<Name> = wanted.iter().map(|record| record.name().clone()).collect();
+    let entries = if args.domain.as_given() == "-" { standard_input()? } else { Vec::new() };
+    let wanted = if args.domain.as_given() == "-" { from_input(&args, &entries)? } else { from_arguments(&args)? };
+    let names: BTreeSet<Name> = wanted.iter().map(|record| record.name().clone()).collect();
+    let names: Vec<Name> = names.into_iter().collect();
     let decide = |by_hand: &mut ByHand<'_>, can_switch_off: bool, names: &[Name]| {
-        for record in wanted.iter().filter(|record| names.contains(record.name())) {
+        let here: BTreeSet<&Name> = names.iter().collect();
+        for entry in entries.iter().filter(|entry| here.contains(&entry.name)) {
+            same_place(context, entry, by_hand.provider())?;
+        }
+        for record in wanted.iter().filter(|record| here.contains(record.name())) {
             by_hand.add(switched_on(record, can_switch_off));
         }
         Ok(())
@@ -43,18 +51,18 @@ fn from_arguments(args: &Add) -> Result<Vec<Record>> {
     texts.iter().map(record).collect()
 }
 
-fn from_input(args: &Add) -> Result<Vec<Record>> {
-    let record = |entry: Entry| {
-        let Some(data) = entry.data else {
+fn from_input(args: &Add, entries: &[Entry]) -> Result<Vec<Record>> {
+    let record = |entry: &Entry| {
+        let Some(data) = entry.data.clone() else {
             bail!(UsageError(format!("what should {} answer? Each line needs a value", entry.name)))
         };
-        let mut record = Record::new(entry.name, data);
+        let mut record = Record::new(entry.name.clone(), data);
         (record.ttl, record.proxied, record.enabled, record.comment) =
-            (entry.ttl, entry.proxied, entry.enabled, entry.comment);
+            (entry.ttl, entry.proxied, entry.enabled, entry.comment.clone());
         args.attributes.put_on(&mut record);
         Ok(record)
     };
-    input::read(&standard_input()?)?.into_iter().map(record).collect()
+    entries.iter().map(record).collect()
 }
 
 impl Attributes {

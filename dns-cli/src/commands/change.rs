@@ -2,17 +2,19 @@
 
 use std::io::{self, Read};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use dnsmgmt_core::apply::apply;
 use dnsmgmt_core::by_hand::ByHand;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::plan::Plan;
+use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_core::report::{Fate, Outcome};
 
 use crate::args::Change;
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
+use crate::input::{self, Entry};
 use crate::output::{Finished, print_report};
 use crate::progress::Line;
 
@@ -54,9 +56,22 @@ fn exit<'a>(mut outcomes: impl Iterator<Item = &'a Outcome>, dry_run: bool) -> E
     if outcomes.all(fine) { Exit::Done } else { Exit::Unsettled }
 }
 
-/// Reads standard input to its end.
-pub(crate) fn standard_input() -> Result<String> {
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text).context("read the records from standard input")?;
-    Ok(text)
+/// Reads the entries on standard input.
+pub(crate) fn standard_input() -> Result<Vec<Entry>> {
+    let mut octets = Vec::new();
+    io::stdin().read_to_end(&mut octets).context("read the records from standard input")?;
+    input::read(&String::from_utf8(octets).map_err(|_| UsageError("standard input is not UTF-8".into()))?)
+}
+
+/// Refuses a record that was listed elsewhere than where it would be changed, unless the person said where.
+pub(crate) fn same_place(context: &Context, entry: &Entry, here: &ProviderId) -> Result<()> {
+    match &entry.listed_at {
+        Some((provider, zone)) if context.provider.is_none() && (*provider != here.name || *zone != here.zone) => {
+            bail!(UsageError(format!(
+                "{} was listed at {provider} ({zone}), and would be changed at {here}; say where with --provider",
+                entry.name
+            )))
+        }
+        _ => Ok(()),
+    }
 }

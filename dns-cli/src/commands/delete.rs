@@ -5,21 +5,27 @@ use std::collections::BTreeSet;
 use anyhow::{Result, bail};
 use dnsmgmt_core::by_hand::{ByHand, Selector};
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::record::RecordData;
 
 use crate::args::Delete;
-use crate::commands::change::{self, standard_input};
+use crate::commands::change::{self, same_place, standard_input};
 use crate::confirm;
 use crate::context::Context;
 use crate::exit::{Exit, UsageError};
-use crate::input::{self, parse_value};
+use crate::input::{Entry, parse_value};
 use crate::output::printable_lines;
 
 pub(crate) async fn run(context: &Context, args: Delete) -> Result<Exit> {
     let listed = args.domain.as_given() == "-";
-    let selectors = if listed { from_input(&args)? } else { from_arguments(&args)? };
-    let names: Vec<Name> = selectors.iter().map(|selector| selector.name.clone()).collect();
+    let entries = if listed { standard_input()? } else { Vec::new() };
+    let selectors = if listed { from_input(&args, &entries) } else { from_arguments(&args)? };
+    let names: BTreeSet<Name> = selectors.iter().map(|selector| selector.name.clone()).collect();
+    let names: Vec<Name> = names.into_iter().collect();
     let decide = |by_hand: &mut ByHand<'_>, _: bool, names: &[Name]| {
         let here: BTreeSet<&Name> = names.iter().collect();
+        for entry in entries.iter().filter(|entry| here.contains(&entry.name)) {
+            same_place(context, entry, by_hand.provider())?;
+        }
         let selectors: Vec<&Selector> = selectors.iter().filter(|selector| here.contains(&selector.name)).collect();
         if !args.all && !args.change.dry_run {
             several_values_are_meant(&selectors, by_hand, listed)?;
@@ -39,16 +45,19 @@ fn from_arguments(args: &Delete) -> Result<Vec<Selector>> {
     Ok(if selectors.is_empty() { vec![select(None)] } else { selectors })
 }
 
-fn from_input(args: &Delete) -> Result<Vec<Selector>> {
-    let entries = input::read(&standard_input()?)?.into_iter();
-    let selectors = entries.map(|entry| Selector {
-        name: entry.name,
-        rtype: entry.data.as_ref().map(|data| data.rtype()).or(entry.rtype).or_else(|| args.rtype.clone()),
-        data: entry.data,
+fn from_input(args: &Delete, entries: &[Entry]) -> Vec<Selector> {
+    let selectors = entries.iter().map(|entry| Selector {
+        name: entry.name.clone(),
+        rtype: entry
+            .data
+            .as_ref()
+            .map(RecordData::rtype)
+            .or_else(|| entry.rtype.clone())
+            .or_else(|| args.rtype.clone()),
+        data: entry.data.clone(),
     });
     // The same line twice is meant once.
-    let mut seen = BTreeSet::new();
-    Ok(selectors.filter(|selector| seen.insert(selector.clone())).collect())
+    selectors.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A name alone may mean more than the person thinks.

@@ -27,8 +27,7 @@ pub(crate) async fn run(context: &Context, args: Get) -> Result<Exit> {
         selector.data = Some(as_listed(&*provider, &listing, &key));
     }
     let records: Vec<_> = selector.select(&listing).cloned().collect();
-    let opaque = listing.opaque.into_iter().filter(|entry| entry.name.as_ref() == Some(&name));
-    let opaque: Vec<_> = if selector.data.is_none() { opaque.collect() } else { Vec::new() };
+    let opaque: Vec<_> = selector.opaque(&listing).cloned().collect();
     let nothing = records.is_empty() && opaque.is_empty();
     if nothing {
         eprintln!("{} is not there, says {}", printable(&selector.to_string()), provider.id());
