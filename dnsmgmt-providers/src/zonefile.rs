@@ -14,6 +14,7 @@
 
 mod edit;
 mod entries;
+mod index;
 mod loadable;
 mod lock;
 mod render;
@@ -29,14 +30,15 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::{
-    Answer, Attempt, Capabilities, DnsProvider, Group, ListingSupport, ProviderError, ProviderId, Reaction, TtlSupport,
-    Types,
+    Answer, Attempt, Capabilities, Change, DnsProvider, Group, ListingSupport, ProviderError, ProviderId, Reaction,
+    TtlSupport, Types,
 };
 use dnsmgmt_core::record::{Record, RecordData, RecordType, Ttl};
 use dnsmgmt_core::record_set::{Listing, Opaque, RecordSet, Scope};
 
 use entries::ZoneText;
 use replace::Version;
+use values::Identity;
 
 /// Which file, under which name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +95,14 @@ impl DnsProvider for Zonefile {
             let changes = work.iter().map(|group| group.changes.len()).sum();
             vec![Answer::Failed(error); changes]
         })
+    }
+
+    fn objection(&self, change: &Change) -> Option<String> {
+        edit::objection(change, &self.id.zone)
+    }
+
+    fn is_same(&self, left: &RecordData, right: &RecordData) -> bool {
+        values::is_same(left, right)
     }
 
     async fn examine(&self) -> Result<Vec<String>, ProviderError> {
@@ -235,13 +245,11 @@ fn listing(zone: &ZoneText, scope: &Scope) -> Listing {
 /// Values of types that are not modelled are told apart by their text; those that are one value for a server get the text of the
 /// first.
 fn one_spelling_each(records: &mut [Record]) {
-    let mut seen: HashMap<(Name, RecordType), Vec<RecordData>> = HashMap::new();
+    let mut seen: HashMap<(Name, Identity), RecordData> = HashMap::new();
     for record in records.iter_mut().filter(|record| matches!(record.key.data, RecordData::Other { .. })) {
-        let first = seen.entry((record.name().clone(), record.rtype())).or_default();
-        match first.iter().find(|first| values::is_same(first, &record.key.data)) {
-            Some(first) => record.key.data = first.clone(),
-            None => first.push(record.key.data.clone()),
-        }
+        let data = &mut record.key.data;
+        let first = seen.entry((record.key.name.clone(), values::identity(data))).or_insert_with(|| data.clone());
+        data.clone_from(first);
     }
 }
 

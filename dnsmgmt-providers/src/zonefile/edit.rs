@@ -7,13 +7,15 @@
 //! load such a file, BIND serves the RRset with the TTL of its first entry (RFC 2181 section 5.2). A record without a wish gets
 //! its RRset's TTL, and in a new RRset that of `$TTL`.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::{Answer, Change, Condition, Group, ProviderError, Reaction};
 use dnsmgmt_core::record::{Record, RecordData, RecordKey, RecordType, Ttl};
 
 use super::entries::{self, Entry, ZoneText};
+use super::index::{Index, Rrset};
 use super::{loadable, render, values};
 
 /// A zone file with changes that are not written yet.
@@ -22,7 +24,7 @@ pub(super) struct Draft<'a> {
     pub(super) zone: &'a ZoneText,
     /// The entries of the file in their order, then the new ones.
     pub(super) lines: Vec<Line<'a>>,
-    by_name: HashMap<Name, Vec<usize>>,
+    pub(super) index: Index,
     /// What the lines were before the present group.
     undo: Vec<(usize, Line<'a>)>,
     changed: bool,
@@ -61,7 +63,7 @@ pub(super) fn apply(zone: &ZoneText, work: &[Group]) -> Result<(Vec<Answer>, Opt
 
 impl<'a> Draft<'a> {
     fn new(zone: &'a ZoneText) -> Self {
-        let mut draft = Draft { zone, lines: Vec::new(), by_name: HashMap::new(), undo: Vec::new(), changed: false };
+        let mut draft = Draft { zone, lines: Vec::new(), index: Index::default(), undo: Vec::new(), changed: false };
         for (_, entry) in zone.entries() {
             draft.push(Line {
                 place: Place::Own(entry),
@@ -97,8 +99,9 @@ impl<'a> Draft<'a> {
         if !group.only_if.iter().all(|condition| self.holds(condition)) {
             return Err(Answer::ConditionFailed);
         }
-        let answers = group.changes.iter().map(|change| self.change(change)).collect::<Result<Vec<_>, _>>()?;
-        for (change, answer) in group.changes.iter().zip(&answers) {
+        let changes: Vec<Cow<'_, Change>> = group.changes.iter().map(under_mnemonics).collect();
+        let answers = changes.iter().map(|change| self.change(change)).collect::<Result<Vec<_>, _>>()?;
+        for (change, answer) in changes.iter().zip(&answers) {
             if matches!(answer, Answer::Accepted) {
                 loadable::check(self, change).map_err(Answer::Failed)?;
             }
@@ -107,30 +110,21 @@ impl<'a> Draft<'a> {
     }
 
     fn holds(&self, condition: &Condition) -> bool {
-        let here: Vec<&Line<'_>> =
-            self.at(&condition.name).filter(|line| line.rtype == condition.rtype && !line.gone).collect();
-        let wanted = |line: &&Line<'_>| line.data.as_ref().is_some_and(|data| condition.values.contains(data));
-        let present = |value: &RecordData| here.iter().any(|line| line.data.as_ref() == Some(value));
-        here.iter().all(wanted) && condition.values.iter().all(present)
+        let rtype = values::mnemonic(&condition.rtype);
+        let here = self.values(&condition.name, &rtype).map(|data| data.map(values::identity));
+        let wanted = condition.values.iter().map(|data| Some(values::identity(data)));
+        here.collect::<HashSet<_>>() == wanted.collect()
     }
 
     fn change(&mut self, change: &Change) -> Result<Answer, Answer> {
-        let refused = |problem: String| {
+        if let Some(problem) = objection(change, &self.zone.origin) {
             let doing = format!("{change} in the zone file of {}", self.zone.origin);
-            Answer::Failed(ProviderError::new(Reaction::Refused, doing, problem))
-        };
-        not_ours(change, &self.zone.origin).map_err(refused)?;
+            return Err(Answer::Failed(ProviderError::new(Reaction::Refused, doing, problem)));
+        }
         match change {
-            Change::Create(record) => {
-                writable(record).map_err(refused)?;
-                self.other_spelling(&record.key).map_err(refused)?;
-                Ok(self.create(record))
-            }
+            Change::Create(record) => Ok(self.create(record)),
             Change::Delete(record) => Ok(self.delete(&record.key)),
-            Change::Replace { old, new } => {
-                writable(new).map_err(refused)?;
-                self.replace(old, new)
-            }
+            Change::Replace { old, new } => self.replace(old, new),
         }
     }
 
@@ -138,13 +132,13 @@ impl<'a> Draft<'a> {
         if !self.copies(&record.key).is_empty() {
             return Answer::AlreadySo;
         }
-        let rtype = record.rtype();
-        let siblings = self.numbers(record.name());
-        let of_type = |number: &&usize| self.lines[**number].rtype == rtype;
-        let ttl = siblings.iter().filter(of_type).map(|&number| &self.lines[number]).find(|line| !line.gone);
-        let ttl = seconds(record).or_else(|| ttl.and_then(|line| line.ttl));
-        let neighbour = siblings.iter().rev().find(of_type).or_else(|| siblings.last());
-        let behind = neighbour.and_then(|&number| match self.lines[number].place {
+        let (rtype, rrsets) = (record.rtype(), self.index.rrsets(record.name()));
+        let siblings = rrsets.iter().find(|rrset| rrset.rtype == rtype);
+        let sibling = siblings.and_then(|rrset| rrset.here.first()).map(|&number| &self.lines[number]);
+        let ttl = seconds(record).or_else(|| sibling.and_then(|line| line.ttl));
+        let last_of_name = || rrsets.iter().filter_map(Rrset::last).max();
+        let neighbour = siblings.and_then(Rrset::last).or_else(last_of_name);
+        let behind = neighbour.and_then(|number| match self.lines[number].place {
             Place::Own(_) => Some(number),
             Place::Behind(behind) => behind,
         });
@@ -167,7 +161,7 @@ impl<'a> Draft<'a> {
             return Answer::AlreadySo;
         }
         for number in copies {
-            self.edit(number).gone = true;
+            self.edit(number, |line| line.gone = true);
         }
         Answer::Accepted
     }
@@ -180,14 +174,15 @@ impl<'a> Draft<'a> {
         }
         let news: Vec<usize> = self.copies(&new.key).into_iter().filter(|number| !olds.contains(number)).collect();
         for &number in others {
-            self.edit(number).gone = true;
+            self.edit(number, |line| line.gone = true);
         }
         if news.is_empty() {
-            let line = self.edit(first);
-            (line.rtype, line.data, line.new_data) = (new.rtype(), Some(new.key.data.clone()), true);
+            self.edit(first, |line| {
+                (line.rtype, line.data, line.new_data) = (new.rtype(), Some(new.key.data.clone()), true);
+            });
             self.set_ttl(&[first], seconds(new));
         } else {
-            self.edit(first).gone = true;
+            self.edit(first, |line| line.gone = true);
             self.set_ttl(&news, seconds(new));
         }
         Ok(Answer::Accepted)
@@ -197,70 +192,83 @@ impl<'a> Draft<'a> {
         let mut answer = Answer::AlreadySo;
         for &number in numbers {
             if wanted.is_some() && self.lines[number].ttl != wanted {
-                let line = self.edit(number);
-                (line.ttl, line.new_ttl) = (wanted, true);
+                self.edit(number, |line| (line.ttl, line.new_ttl) = (wanted, true));
                 answer = Answer::Accepted;
             }
         }
         answer
     }
 
-    /// Returns the entries that stand for this record: the same value, however it is spelled.
-    fn copies(&self, key: &RecordKey) -> Vec<usize> {
-        let is_copy = |number: &usize| {
-            let line = &self.lines[*number];
-            !line.gone && line.data.as_ref().is_some_and(|own| values::is_same(own, &key.data))
-        };
-        self.numbers(&key.name).iter().copied().filter(is_copy).collect()
+    fn copies(&mut self, key: &RecordKey) -> Vec<usize> {
+        self.index.copies(key, &self.lines)
     }
 
-    /// A value that is there in other words would be a second record for us and one for every server.
-    fn other_spelling(&self, key: &RecordKey) -> Result<(), String> {
-        let copies = self.copies(key);
-        let same = |number: &usize| self.lines[*number].data.as_ref() == Some(&key.data);
-        match copies.first() {
-            Some(&first) if !copies.iter().any(same) => {
-                let there = self.lines[first].data.as_ref().map(ToString::to_string).unwrap_or_default();
-                Err(format!("the same value is there already, written as `{there}`"))
-            }
-            _ => Ok(()),
-        }
+    /// Returns the types that a name has after the changes.
+    pub(super) fn types(&self, name: &Name) -> impl Iterator<Item = &RecordType> {
+        self.index.rrsets(name).iter().filter(|rrset| !rrset.here.is_empty()).map(|rrset| &rrset.rtype)
     }
 
-    /// Returns the entries at a name, those that are gone included.
-    pub(super) fn at(&self, name: &Name) -> impl Iterator<Item = &Line<'a>> {
-        self.numbers(name).iter().map(|&number| &self.lines[number])
-    }
-
-    /// Returns the names at which the file has entries, or had before the changes.
-    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
-        self.by_name.keys()
-    }
-
-    fn numbers(&self, name: &Name) -> &[usize] {
-        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    /// Returns the values of an RRset after the changes, copies included; nothing for one that we cannot hold.
+    pub(super) fn values(&self, name: &Name, rtype: &RecordType) -> impl Iterator<Item = Option<&RecordData>> {
+        let rrset = self.index.rrsets(name).iter().find(|rrset| rrset.rtype == *rtype);
+        rrset.into_iter().flat_map(|rrset| &rrset.here).map(|&number| self.lines[number].data.as_ref())
     }
 
     fn push(&mut self, line: Line<'a>) {
-        self.by_name.entry(line.name.clone()).or_default().push(self.lines.len());
+        self.index.insert(self.lines.len(), &line);
         self.lines.push(line);
     }
 
-    fn edit(&mut self, number: usize) -> &mut Line<'a> {
-        self.undo.push((number, self.lines[number].clone()));
-        &mut self.lines[number]
+    fn edit(&mut self, number: usize, change: impl FnOnce(&mut Line<'a>)) {
+        let before = self.lines[number].clone();
+        let mut after = before.clone();
+        change(&mut after);
+        self.undo.push((number, before));
+        self.put(number, after);
+    }
+
+    fn put(&mut self, number: usize, line: Line<'a>) {
+        self.index.remove(number, &self.lines[number]);
+        self.index.insert(number, &line);
+        self.lines[number] = line;
     }
 
     fn roll_back(&mut self, lines: usize) {
-        for line in self.lines.drain(lines..) {
-            if let Some(numbers) = self.by_name.get_mut(&line.name) {
-                numbers.retain(|number| *number < lines);
-            }
+        for (number, line) in std::mem::take(&mut self.undo).into_iter().rev() {
+            self.put(number, line);
         }
-        for (number, line) in self.undo.drain(..).rev() {
-            if number < lines {
-                self.lines[number] = line;
-            }
+        for (number, line) in self.lines.iter().enumerate().skip(lines) {
+            self.index.remove(number, line);
+        }
+        self.lines.truncate(lines);
+    }
+}
+
+/// Returns why a change would be refused, as far as the file's entries do not matter.
+pub(super) fn objection(change: &Change, origin: &Name) -> Option<String> {
+    let change = &*under_mnemonics(change);
+    let allowed = not_ours(change, origin).and_then(|()| match change {
+        Change::Create(new) | Change::Replace { new, .. } => writable(new),
+        Change::Delete(_) => Ok(()),
+    });
+    allowed.err()
+}
+
+/// Types given as `TYPEnnn` are those that the file is read to have.
+fn under_mnemonics(change: &Change) -> Cow<'_, Change> {
+    let is_it_all_the_same = |record: &Record| matches!(values::under_mnemonic(&record.key.data), Cow::Borrowed(_));
+    let under_mnemonic = |record: &Record| {
+        let mut record = record.clone();
+        record.key.data = values::under_mnemonic(&record.key.data).into_owned();
+        record
+    };
+    match change {
+        Change::Create(record) | Change::Delete(record) if is_it_all_the_same(record) => Cow::Borrowed(change),
+        Change::Replace { old, new } if is_it_all_the_same(old) && is_it_all_the_same(new) => Cow::Borrowed(change),
+        Change::Create(record) => Cow::Owned(Change::Create(under_mnemonic(record))),
+        Change::Delete(record) => Cow::Owned(Change::Delete(under_mnemonic(record))),
+        Change::Replace { old, new } => {
+            Cow::Owned(Change::Replace { old: under_mnemonic(old), new: under_mnemonic(new) })
         }
     }
 }
@@ -272,10 +280,9 @@ fn not_ours(change: &Change, origin: &Name) -> Result<(), String> {
         Change::Replace { old, new } => vec![old, new],
     };
     for record in &records {
-        let rtype = record.rtype();
-        let canonical = values::rtype(rtype.as_str().as_bytes()).unwrap_or(rtype);
-        if canonical.is_zone_machinery() {
-            return Err(format!("{canonical} belongs to the zone's own machinery and is never changed"));
+        let rtype = values::mnemonic(&record.rtype());
+        if rtype.is_zone_machinery() {
+            return Err(format!("{rtype} belongs to the zone's own machinery and is never changed"));
         }
         if !record.name().is_within(origin) {
             return Err(format!("{} is not in the zone {origin}", record.name()));

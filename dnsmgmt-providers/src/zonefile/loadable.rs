@@ -1,13 +1,15 @@
 //! What servers would not load.
 //!
-//! BIND 9.18 and NSD refuse a zone for a CNAME beside other data and for a second CNAME or DNAME; Knot 3.2 also for a record
-//! below a DNAME; BIND also for an apex without NS and for an apex NS within the zone that has no address.
+//! BIND 9.18, Knot 3.2 and NSD 4.6 refuse a zone for a CNAME beside other data and for a second CNAME or DNAME; Knot and NSD also
+//! for a record below a DNAME; BIND also for an apex without NS and for an apex NS within the zone that has no address, of which
+//! Knot only warns.
 
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::{Change, ProviderError, Reaction};
 use dnsmgmt_core::record::{Record, RecordData, RecordType};
 
 use super::edit::Draft;
+use super::values;
 
 /// What may stand beside a CNAME (RFC 4034 section 2.5 and 3, RFC 2535 section 2.3.5).
 pub(super) const BESIDE_CNAME: [&str; 5] = ["RRSIG", "NSEC", "KEY", "SIG", "NXT"];
@@ -27,13 +29,13 @@ pub(super) fn check(draft: &Draft<'_>, change: &Change) -> Result<(), ProviderEr
 }
 
 fn after_adding(draft: &Draft<'_>, record: &Record) -> Option<String> {
-    let (name, here) = (record.name(), types(draft, record.name()));
-    let (cname, dname) = (RecordType::Cname, dname());
+    let (name, cname, dname) = (record.name(), RecordType::Cname, dname());
     let excluded = |rtype: &&RecordType| **rtype != cname && !BESIDE_CNAME.contains(&rtype.as_str());
-    if let Some(other) = here.iter().find(excluded).filter(|_| here.contains(&cname)) {
+    let has_cname = draft.types(name).any(|rtype| *rtype == cname);
+    if let Some(other) = draft.types(name).find(excluded).filter(|_| has_cname) {
         return Some(format!("{name} would have a CNAME beside {other} (RFC 1034 section 3.6.2)"));
     }
-    if let Some(one) = [&cname, &dname].into_iter().find(|one| values(draft, name, one).len() > 1) {
+    if let Some(one) = [&cname, &dname].into_iter().find(|one| has_two(draft, name, one)) {
         return Some(format!("{name} would have two {one} records"));
     }
     if let RecordData::Ns(server) = &record.key.data
@@ -50,41 +52,35 @@ fn below_dname(draft: &Draft<'_>, record: &Record) -> Option<String> {
     let above =
         std::iter::successors(name.parent(), Name::parent).take_while(|name| name.is_within(&draft.zone.origin));
     let pair = if record.rtype() == dname {
-        let below = |other: &&Name| *other != name && other.is_within(name) && !types(draft, other).is_empty();
-        draft.names().find(below).map(|below| (below.clone(), name.clone()))
+        let below = |other: &&Name| *other != name && other.is_within(name) && draft.types(other).next().is_some();
+        draft.index.names().find(below).map(|below| (below.clone(), name.clone()))
     } else {
-        above.into_iter().find(|above| types(draft, above).contains(&dname)).map(|above| (name.clone(), above))
+        above
+            .into_iter()
+            .find(|above| draft.types(above).any(|rtype| *rtype == dname))
+            .map(|above| (name.clone(), above))
     };
     pair.map(|(below, above)| format!("{below} would be below the DNAME of {above} (RFC 6672 section 2.4)"))
 }
 
 fn after_removing(draft: &Draft<'_>, record: &Record) -> Option<String> {
-    let (name, origin) = (record.name(), &draft.zone.origin);
-    let servers = values(draft, origin, &RecordType::Ns);
-    if record.rtype() == RecordType::Ns && name == origin && servers.is_empty() {
+    let (name, origin, ns) = (record.name(), &draft.zone.origin, RecordType::Ns);
+    if record.rtype() == ns && name == origin && draft.types(origin).all(|rtype| *rtype != ns) {
         return Some(format!("{origin} would have no NS record"));
     }
-    let serves = servers.contains(&&RecordData::Ns(name.clone()));
-    let bereft = record.rtype().is_address() && serves && is_unreachable(draft, name);
+    let serves = || draft.values(origin, &ns).flatten().any(|data| *data == RecordData::Ns(name.clone()));
+    let bereft = record.rtype().is_address() && is_unreachable(draft, name) && serves();
     bereft.then(|| format!("the name server {name} would have no address"))
 }
 
 fn is_unreachable(draft: &Draft<'_>, server: &Name) -> bool {
-    server.is_within(&draft.zone.origin) && !types(draft, server).iter().any(RecordType::is_address)
+    server.is_within(&draft.zone.origin) && !draft.types(server).any(RecordType::is_address)
 }
 
-/// Returns the types that a name has after the changes.
-fn types(draft: &Draft<'_>, name: &Name) -> Vec<RecordType> {
-    draft.at(name).filter(|line| !line.gone).map(|line| line.rtype.clone()).collect()
-}
-
-/// Returns the values of an RRset after the changes, each once.
-fn values<'d>(draft: &'d Draft<'_>, name: &Name, rtype: &RecordType) -> Vec<&'d RecordData> {
-    let lines = draft.at(name).filter(|line| !line.gone && line.rtype == *rtype);
-    let mut values: Vec<&RecordData> = lines.filter_map(|line| line.data.as_ref()).collect();
-    values.sort();
-    values.dedup();
-    values
+/// Returns whether an RRset has two values; copies of one are one.
+fn has_two(draft: &Draft<'_>, name: &Name, rtype: &RecordType) -> bool {
+    let mut present = draft.values(name, rtype).flatten();
+    present.next().is_some_and(|first| present.any(|other| !values::is_same(other, first)))
 }
 
 fn dname() -> RecordType {

@@ -8,6 +8,7 @@ use dnsmgmt_core::provider::{ProviderError, Reaction};
 
 use super::edit::{Draft, Line, Place};
 use super::entries::{self, Context, Entry, Kind, Piece, ZoneText};
+use super::values;
 
 /// Returns the new text, with the SOA's serial one higher. It has been read back and says what the draft says.
 pub(super) fn text(draft: &Draft<'_>) -> Result<Vec<u8>, ProviderError> {
@@ -121,7 +122,7 @@ impl<'a> Writer<'a> {
             text.push_str("\tIN");
         }
         let data = line.data.as_ref().expect("a line that is written anew has its value");
-        text.push_str(&format!("\t{}\t{}", line.rtype, data.to_zone_text()));
+        text.push_str(&format!("\t{}\t{}", values::written_type(data), data.to_zone_text()));
         self.out.extend_from_slice(text.as_bytes());
         self.out.extend_from_slice(line_end);
         self.context.pass(&line.name, stated, None);
@@ -172,7 +173,7 @@ type Splice = (Range<usize>, String);
 
 fn new_value(entry: &Entry, line: &Line<'_>) -> Vec<Splice> {
     let Some(data) = line.data.as_ref().filter(|_| line.new_data) else { return Vec::new() };
-    let rtype = (entry.rtype_at.span.clone(), line.rtype.to_string());
+    let rtype = (entry.rtype_at.span.clone(), values::written_type(data));
     let value = (entry.value_at.clone(), data.to_zone_text());
     if line.rtype == entry.rtype { vec![value] } else { vec![rtype, value] }
 }

@@ -44,20 +44,76 @@ pub(super) fn read(
     Ok(RecordData::parse(rtype, &text).ok())
 }
 
-/// Returns whether two values are one, also where they are not modelled and only spelled differently.
-pub(super) fn is_same(left: &RecordData, right: &RecordData) -> bool {
-    left == right
-        || matches!(left, RecordData::Other { .. }) && left.rtype() == right.rtype() && {
-            let wire_of_left = wire(left);
-            wire_of_left.is_some() && wire_of_left == wire(right)
-        }
+/// What tells values apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Identity {
+    /// The value itself.
+    Value(RecordData),
+    /// Of a type that is not modelled: the value as servers sign it, which does not depend on its spelling (RFC 4034 section 6.2).
+    Wire(RecordType, Vec<u8>),
 }
 
-/// Nothing for a type that the library does not know from inside, or a text that is no value of it.
-fn wire(data: &RecordData) -> Option<Vec<u8>> {
-    let scanned = scan(&data.rtype(), &data.to_zone_text()).ok()?;
+/// Returns what two values have in common if and only if servers hold them for one, as far as can be told.
+pub(super) fn identity(data: &RecordData) -> Identity {
+    let data = under_mnemonic(data);
+    let RecordData::Other { text, .. } = &*data else { return Identity::Value(data.into_owned()) };
+    let rtype = mnemonic(&data.rtype());
+    let Ok(scanned) = scan(&rtype, text) else { return Identity::Value(data.into_owned()) };
+    match modelled(&scanned) {
+        Ok(Some(modelled)) => Identity::Value(modelled),
+        Ok(None) | Err(_) => {
+            wire(&scanned).map_or_else(|| Identity::Value(data.into_owned()), |wire| Identity::Wire(rtype, wire))
+        }
+    }
+}
+
+/// Returns whether two values are one, also where they are not modelled and only spelled differently.
+pub(super) fn is_same(left: &RecordData, right: &RecordData) -> bool {
+    left == right || {
+        let may_have_spellings = |data: &RecordData| matches!(data, RecordData::Other { .. });
+        (may_have_spellings(left) || may_have_spellings(right)) && identity(left) == identity(right)
+    }
+}
+
+/// Returns the value under the mnemonic of its type, where that is given as `TYPEnnn` and has one (RFC 3597 section 5).
+pub(super) fn under_mnemonic(data: &RecordData) -> Cow<'_, RecordData> {
+    let RecordData::Other { text, .. } = data else { return Cow::Borrowed(data) };
+    let given = data.rtype();
+    let rtype = mnemonic(&given);
+    let respelled = if rtype == given { None } else { RecordData::parse(&rtype, text).ok() };
+    respelled.map_or(Cow::Borrowed(data), Cow::Owned)
+}
+
+/// Returns the type by its mnemonic, if it has one.
+pub(super) fn mnemonic(rtype: &RecordType) -> RecordType {
+    let RecordType::Other(_) = rtype else { return rtype.clone() };
+    self::rtype(rtype.as_str().as_bytes()).unwrap_or_else(|| rtype.clone())
+}
+
+/// Returns the type as it is written beside a value: `TYPEnnn` beside one in the generic form, because a server may be older than
+/// a mnemonic and takes both all the same (RFC 3597 section 5).
+pub(super) fn written_type(data: &RecordData) -> String {
+    let rtype = data.rtype();
+    match (data, to_rtype(&rtype)) {
+        (RecordData::Other { text, .. }, Some(number)) if text.starts_with(GENERIC) => {
+            format!("TYPE{}", number.to_int())
+        }
+        _ => rtype.to_string(),
+    }
+}
+
+/// Nothing for a text that is no value of its type.
+fn wire(scanned: &ScannedRecordData) -> Option<Vec<u8>> {
     let mut wire = Vec::new();
-    scanned.compose_canonical_rdata(&mut wire).ok()?;
+    // A value in the generic form may have names inside.
+    match scanned {
+        ZoneRecordData::Unknown(unknown) => match parse(unknown.rtype(), unknown.data()) {
+            Ok(Some(parsed)) => parsed.compose_canonical_rdata(&mut wire),
+            Ok(None) | Err(_) => scanned.compose_canonical_rdata(&mut wire),
+        },
+        _ => scanned.compose_canonical_rdata(&mut wire),
+    }
+    .ok()?;
     Some(wire)
 }
 
@@ -99,7 +155,8 @@ pub(super) fn rtype(token: &[u8]) -> Option<RecordType> {
         return RecordType::parse(&text).ok();
     }
     let canonical = Rtype::from_str(&text).ok()?.to_string();
-    RecordType::parse(&canonical).ok()
+    let ours = RESPELLED.iter().find(|(_, theirs)| *theirs == canonical).map_or(&*canonical, |(ours, _)| ours);
+    RecordType::parse(ours).ok()
 }
 
 /// Reads a TTL: seconds, or numbers with units as in `1w2d` (BIND 9 Administrator Reference Manual, "Setting TTLs").
@@ -388,6 +445,23 @@ mod tests {
         assert!(!same("TLSA", "3 1 1 ABCD", "3 1 1 ABCE"));
         assert!(same("LOC", "52 22 23 N 4 53 32 E -2m", "52 22 23 N 4 53 32 E -2m"));
         assert!(!same("LOC", "52 22 23 N 4 53 32 E -2m", "52 22 23 N 4 53 32 E -2.0m"));
+        assert!(same("DNAME", "Other.Example.", "other.example."));
+        assert!(same("DNAME", "other.example.", r"\# 15 054F74686572 076578616D706C65 00"));
+    }
+
+    #[test]
+    fn spellings_of_one_type_are_told() {
+        let data = |rtype: &str, text: &str| RecordData::parse(&rtype.parse().unwrap(), text).unwrap();
+        let same = |(left, of_left), (right, of_right)| is_same(&data(left, of_left), &data(right, of_right));
+        assert!(same(("TYPE52", "3 1 1 ABCD"), ("TLSA", "3 1 1 abcd")));
+        assert!(same(("TYPE53", "3 1 1 ABCD"), ("SMIMEA", "3 1 1 ABCD")));
+        assert!(same(("TYPE0001", r"\# 4 0A000001"), ("A", "10.0.0.1")));
+        assert!(same(("TYPE65534", r"\# 1 ab"), ("TYPE65534", r"\# 1 AB")));
+        assert!(!same(("TYPE52", "3 1 1 ABCD"), ("TLSA", "3 1 1 ABCE")));
+        assert!(!same(("TLSA", "3 1 1 ABCD"), ("SMIMEA", "3 1 1 ABCD")));
+        assert_eq!(rtype(b"TYPE23").unwrap().as_str(), "NSAP-PTR");
+        assert_eq!(written_type(&data("TLSA", r"\# 4 030101AB")), "TYPE52");
+        assert_eq!(written_type(&data("TLSA", "3 1 1 AB")), "TLSA");
     }
 
     #[test]

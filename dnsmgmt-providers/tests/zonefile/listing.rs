@@ -7,7 +7,7 @@ use dnsmgmt_core::provider::{Answer, DnsProvider, Group, Reaction};
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_providers::zonefile::{Zonefile, ZonefileConfig};
 
-use super::file::{HEAD, ZoneFile, alone, change, condition, create, data, delete, name};
+use super::file::{HEAD, ZoneFile, alone, change, condition, create, data, delete, name, record};
 
 #[tokio::test]
 async fn a_scope_is_kept_to_and_the_soa_is_not_a_record() {
@@ -33,6 +33,54 @@ async fn spellings_of_one_record_are_one_and_go_together() {
         file.make(delete(gone)).await;
     }
     assert_eq!(file.text(), format!("{}a TXT \"xyz\"\n", HEAD.replace("41", "45")));
+}
+
+#[tokio::test]
+async fn what_is_there_in_another_spelling_is_there() {
+    let text = format!("{HEAD}a TLSA 3 1 1 ABCD\nd DNAME Other.Example.\na TYPE65534 \\# 1 AB\n");
+    let file = ZoneFile::with(&text);
+    for (listed, named) in [
+        ("a TLSA 3 1 1 ABCD", "a TLSA 3 1 1 ab cd"),
+        ("a TLSA 3 1 1 ABCD", "a TYPE52 3 1 1 abcd"),
+        ("a TLSA 3 1 1 ABCD", "a TYPE52 \\# 5 030101abcd"),
+        ("d DNAME Other.Example.", "d DNAME other.example."),
+        ("a TYPE65534 \\# 1 AB", "a TYPE65534 \\# 1 ab"),
+    ] {
+        let data = |text| record(text).key.data;
+        assert!(file.provider.is_same(&data(listed), &data(named)), "{named}");
+        let answers = file.apply(&[alone(create(named))]).await;
+        assert!(matches!(answers[..], [Answer::AlreadySo]), "{named}: {answers:?}");
+        assert_eq!(file.text(), text);
+    }
+    let (one, another) = (data("TLSA", "3 1 1 ABCD"), data("TLSA", "3 1 1 ABCE"));
+    assert!(!file.provider.is_same(&one, &another));
+}
+
+#[tokio::test]
+async fn a_condition_holds_in_any_spelling() {
+    let file = ZoneFile::with(format!("{HEAD}a TLSA 3 1 1 ABCD\na TLSA 3 1 1 abcd\n"));
+    let group =
+        |rtype, value| Group { only_if: vec![condition("a", rtype, &[value])], changes: vec![create("a A 10.0.0.1")] };
+    let answers = file.apply(&[group("TLSA", "3 1 1 ABCE"), group("TYPE52", "3 1 1 AbCd")]).await;
+    assert!(matches!(answers[..], [Answer::ConditionFailed, Answer::Accepted]), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_type_given_by_its_number_is_the_type_of_that_number() {
+    let file = ZoneFile::with(HEAD);
+    file.make(create("a TYPE64 1 . alpn=h2")).await;
+    file.make(create("a TYPE52 \\# 5 030101abcd")).await;
+    file.make(create("a TYPE39 b.example.")).await;
+    let added = "a\tSVCB\t1 . alpn=h2\na\tTYPE52\t\\# 5 030101abcd\na\tDNAME\tb.example.\n";
+    assert_eq!(file.text(), HEAD.replace("41", "44") + added);
+    let listed = file.list().await.records;
+    for named in ["a SVCB 1 . alpn=h2", "a TLSA \\# 5 030101abcd", "a DNAME b.example."] {
+        assert!(listed.contains(&record(named).key), "{named}: {listed:?}");
+    }
+    let error = file.refusal(create("a TYPE39 c.example.")).await;
+    assert!(error.to_string().contains("two DNAME"), "{error}");
+    file.make(change("a TYPE52 3 1 1 abcd", "a TYPE52 3 1 1 abce")).await;
+    file.make(delete("a TYPE64 1 . alpn=\"h2\"")).await;
 }
 
 #[tokio::test]
@@ -154,8 +202,8 @@ async fn the_root_can_be_a_zone() {
     let file = ZoneFile::missing();
     let config = ZonefileConfig { name: "z".into(), path: file.path.clone(), origin: Some(Name::root()) };
     let root = Zonefile::open(config).unwrap();
-    let record = dnsmgmt_core::record::Record::new(name("example"), data("A", "10.0.0.1"));
-    let work = [alone(dnsmgmt_core::provider::Change::Create(record))];
+    let example = dnsmgmt_core::record::Record::new(name("example"), data("A", "10.0.0.1"));
+    let work = [alone(dnsmgmt_core::provider::Change::Create(example))];
     assert!(matches!(super::file::apply(&root, &work).await[..], [Answer::Accepted]));
     assert_eq!(root.list(&Scope::Zone).await.unwrap().records.len(), 2);
 }

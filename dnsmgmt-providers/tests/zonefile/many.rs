@@ -8,11 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use dnsmgmt_core::provider::Answer;
-use dnsmgmt_core::provider::DnsProvider;
+use dnsmgmt_core::provider::{Answer, DnsProvider, Group};
 use dnsmgmt_core::record_set::Scope;
 
-use super::file::{HEAD, ZoneFile, alone, apply, create, open};
+use super::file::{HEAD, ZoneFile, alone, apply, create, delete, open};
 
 /// What the other program gets: the file, and which records it is to create, one after the other.
 const FILE: &str = "ZONEFILE_TEST_FILE";
@@ -67,6 +66,20 @@ async fn forty_programs_at_once_lose_nothing() {
     }
     assert!(file.text().contains(" 120 1d "), "each change counted the serial up: {}", file.text());
     assert_eq!(fs::read_dir(file.folder.path()).unwrap().count(), 1);
+}
+
+/// With work that grows with the square of their number this would take minutes.
+#[tokio::test]
+async fn thousands_of_values_at_one_name_come_and_go() {
+    let file = ZoneFile::with(HEAD);
+    let value = |number: usize| format!("many TLSA 3 1 1 {number:08X}");
+    let work: Vec<Group> = (0..3000).map(|number| alone(create(&value(number)))).collect();
+    assert!(file.apply(&work).await.iter().all(|answer| matches!(answer, Answer::Accepted)));
+    assert_eq!(file.list().await.records.len(), 3001);
+    let changes = (0..2999).map(|number| delete(&value(number).to_lowercase())).collect();
+    let answers = file.apply(&[Group { only_if: Vec::new(), changes }]).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Answer::Accepted)));
+    assert_eq!(file.text(), format!("{}many\tTLSA\t3 1 1 {:08X}\n", HEAD.replace("41", "43"), 2999));
 }
 
 #[tokio::test]

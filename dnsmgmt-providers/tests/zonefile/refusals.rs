@@ -1,6 +1,6 @@
 //! What is not done, and why.
 
-use dnsmgmt_core::provider::{Answer, Change, Group, Reaction};
+use dnsmgmt_core::provider::{Answer, Change, DnsProvider, Group, Reaction};
 use dnsmgmt_core::record::{Record, Ttl};
 
 use super::file::{HEAD, ZoneFile, change, create, data, delete, name};
@@ -85,8 +85,10 @@ async fn the_zones_machinery_and_other_zones_are_none_of_ours() {
         let error = file.refusal(change.clone()).await;
         assert_eq!(error.reaction, Reaction::Refused, "{change}");
         assert!(error.to_string().contains(why), "{change}: {error}");
+        assert_eq!(file.provider.objection(&change), Some(error.answered), "{change}");
     }
     assert_eq!(file.text(), HEAD);
+    assert_eq!(file.provider.objection(&create("a TYPE64 1 . alpn=h2")), None);
 }
 
 #[tokio::test]
@@ -101,13 +103,13 @@ async fn a_value_that_would_be_read_as_another_is_not_written() {
         (create("a LOC 1 \"N"), "not closed"),
         (create("a DNAME b.example"), "with a dot at its end"),
         (create("a HTTPS 1 web alpn=h2"), "with a dot at its end"),
-        (create("a TYPE52 3 1 1 AB"), "read back as"),
+        (create("a TYPE52 3 1 1 AB ; x"), "read back as"),
         (create("a NOSUCH x"), "not `NOSUCH`"),
-        (create("a TLSA 3 1 1 abcd"), "written as `3 1 1 ABCD`"),
         (Change::Create(record), "2147483647"),
     ] {
         let error = file.refusal(change.clone()).await;
         assert_eq!(error.reaction, Reaction::Refused, "{change}");
         assert!(error.to_string().contains(why), "{change}: {error}");
+        assert_eq!(file.provider.objection(&change), Some(error.answered), "{change}");
     }
 }

@@ -58,6 +58,17 @@ async fn a_file_made_by_us_is_loaded_by_all_servers() {
 }
 
 #[tokio::test]
+async fn types_given_by_their_numbers_are_loaded() {
+    let file = ZoneFile::with(HEAD);
+    for record in
+        ["a TYPE64 1 . alpn=h2", "a TYPE52 \\# 5 030101abcd", "a TLSA \\# 5 030101abce", "a TYPE65534 \\# 1 AB"]
+    {
+        file.make(create(record)).await;
+        accepted(&file);
+    }
+}
+
+#[tokio::test]
 async fn different_ttls_in_one_rrset_are_loaded() {
     let file = ZoneFile::with(format!("{HEAD}a 60 A 10.0.0.1\na 60 A 10.0.0.2\n"));
     file.make(create("a 300 A 10.0.0.3")).await;
