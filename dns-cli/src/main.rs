@@ -62,8 +62,7 @@ fn failed(error: &Error) -> Exit {
 
 fn provider_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProviderError> {
     match cause.downcast_ref::<ConnectError>() {
-        Some(ConnectError::Provider(error)) => Some(error),
-        Some(ConnectError::Config(_)) => None,
+        Some(error) => error.provider_error(),
         None => cause.downcast_ref(),
     }
 }

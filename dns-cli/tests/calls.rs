@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use fixtures::adguard::{AdGuardOptions, FakeAdGuard};
 use fixtures::cloudflare::FakeCloudflare;
+use fixtures::faults::{Fault, On};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -93,6 +94,61 @@ async fn a_zone_by_its_name_costs_one_look_up() {
     let calls = cloud.run_with(("CF_ZONE", "example.com"), &["delete", "n0.example.com"], "").await;
     assert_eq!(calls.len(), 4, "{calls:?}");
     assert!(calls[0].starts_with("GET /client/v4/zones?"), "{calls:?}");
+}
+
+#[tokio::test]
+async fn several_zones_in_one_deletion_cost_one_look_up_and_three_calls_each() {
+    let cloud = Cloud::of(0).await;
+    let zones = [cloud.zone.clone(), cloud.fake.add_zone("example.net"), cloud.fake.add_zone("example.org")];
+    let names = ["example.com", "example.net", "example.org"];
+    for variable in [("CF_ZONE", names[0]), ("CF_ZONE", "example.com,example.net,example.org"), ("CF_ZONE", "")] {
+        let mut input = String::new();
+        let named = zones.iter().zip(names).filter(|(_, name)| variable.1.is_empty() || variable.1.contains(name));
+        let mut expected = vec!["GET /client/v4/zones".to_owned()];
+        let mut changes = Vec::new();
+        for (zone, name) in named {
+            for index in 0..3 {
+                cloud.fake.put(zone, &format!("n{index}.{name}"), "A", "10.0.0.1");
+                input += &format!("n{index}.{name}\n");
+            }
+            let records = format!("GET /client/v4/zones/{zone}/dns_records");
+            expected.push(records.clone());
+            changes.extend([format!("POST /client/v4/zones/{zone}/dns_records/batch"), records]);
+        }
+        expected.extend(changes);
+        let calls = cloud.run_with(variable, &["delete", "-"], &input).await;
+        assert_eq!(paths(&calls), expected, "{variable:?}");
+        assert!(zones.iter().all(|zone| cloud.fake.records(zone).is_empty()));
+    }
+}
+
+#[tokio::test]
+async fn zones_that_do_not_fit_on_a_page_are_looked_up_by_their_names() {
+    let cloud = Cloud::of(1).await;
+    let zone = cloud.fake.add_zone("example.net");
+    cloud.fake.put(&zone, "n0.example.net", "A", "10.0.0.1");
+    for number in 0..60 {
+        cloud.fake.add_zone(&format!("z{number}.example"));
+    }
+    let variable = ("CF_ZONE", "example.com,example.net");
+    let calls = cloud.run_with(variable, &["delete", "-"], "n0.example.com\nn0.example.net\n").await;
+    assert_eq!(calls.iter().filter(|call| call.contains("/zones?")).count(), 1 + 2, "{calls:?}");
+    assert!(cloud.fake.records(&zone).is_empty());
+}
+
+#[tokio::test]
+async fn a_vanished_record_costs_the_calls_of_its_own_batch_alone() {
+    let cloud = Cloud::of(450).await;
+    // It vanishes after the first listing and before the changes, so the listing that is shown first is an earlier one.
+    let vanished = cloud.fake.records(&cloud.zone)[205].id.clone();
+    cloud.fake.remove(&cloud.zone, &vanished);
+    cloud.fake.server.faults.next(1, On::Listing, Fault::LaggingListing);
+    let calls = cloud.run(&["delete", "-"], &names(450)).await;
+    let singles = calls.iter().filter(|call| call.starts_with("DELETE ")).count();
+    let batches = calls.iter().filter(|call| call.ends_with("/batch")).count();
+    assert_eq!((singles, batches), (200, 3), "{calls:?}");
+    assert_eq!(calls.len(), 1 + 3 + 200 + 1, "{calls:?}");
+    assert!(cloud.fake.records(&cloud.zone).is_empty());
 }
 
 #[tokio::test]

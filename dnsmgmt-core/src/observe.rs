@@ -1,5 +1,6 @@
 //! Looking at a provider.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use crate::patience::Patience;
@@ -19,16 +20,30 @@ pub async fn observe(
     run: RunId,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Listing, ProviderError> {
+    let list = async || {
+        progress(Progress::Looking);
+        provider.list(scope).await
+    };
+    patiently(list, |error| Some(error), patience, run, progress).await
+}
+
+/// Asks a question, and asks it again where that can help: `provider_error` tells what the provider said, if it was asked.
+pub async fn patiently<T, E: Display>(
+    ask: impl AsyncFn() -> Result<T, E>,
+    provider_error: impl Fn(&E) -> Option<&ProviderError>,
+    patience: &Patience,
+    run: RunId,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+) -> Result<T, E> {
     let mut pauses = patience.pauses(run.0);
     let mut tries = 0;
     loop {
-        tries += 1;
-        progress(Progress::Looking);
-        let error = match provider.list(scope).await {
-            Ok(listing) => return Ok(listing),
+        let error = match ask().await {
+            Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        let again = pause_after(&error).filter(|_| tries < TRIES);
+        tries += 1;
+        let again = provider_error(&error).and_then(pause_after).filter(|_| tries < TRIES);
         let Some(pause) = again.and_then(|asked_for| pauses.next(asked_for)) else { return Err(error) };
         progress(Progress::Waiting { pause, why: &error.to_string() });
         tokio::time::sleep(pause).await;

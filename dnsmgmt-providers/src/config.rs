@@ -68,17 +68,17 @@ impl Settings {
     }
 
     fn load_from(environment: Environment, path: Option<&Path>, etc: &Path) -> Result<Self, Diagnostic> {
-        VARIABLES.iter().try_for_each(|variable| environment.given_once(variable))?;
         let searched = default_paths(&environment, etc);
         let (file, path, warnings) = match find(&environment, path, &searched)? {
             None => (File::default(), None, Vec::new()),
             Some(source) => {
                 let file = file::read(&source)?;
-                let warnings = if readable_by_all(&source.path) { file.inline_secrets.clone() } else { Vec::new() };
+                let mut warnings = if readable_by_all(&source.path) { file.inline_secrets.clone() } else { Vec::new() };
+                warnings.extend(file.providers.iter().filter_map(secret_for_all));
                 (file, Some(source.path), warnings)
             }
         };
-        let alone = alone::providers(&environment)?;
+        let alone = alone::providers(&environment);
         let provider = environment.value(&PROVIDER)?.map(|value| (value.text, value.carrier));
         Ok(Self { environment, path, searched, file, alone, provider, warnings })
     }
@@ -134,6 +134,13 @@ fn read(path: &Path) -> io::Result<Source> {
 
 fn shown(path: &Path) -> String {
     format!("the configuration {}", path.display())
+}
+
+/// Returns a warning where everybody can read the file of a provider's secret.
+fn secret_for_all(provider: &Provider) -> Option<Diagnostic> {
+    let (path, place) = provider.secret()?.file().filter(|(path, _)| readable_by_all(path))?;
+    let message = format!("everybody on this machine can read {}, which holds a secret", path.display());
+    Some(Diagnostic::new(message).at(place.clone(), "named here").help("`chmod o-r` it"))
 }
 
 #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! The one place where a configured provider becomes one that can be listed and changed.
 
+use std::collections::BTreeMap;
+
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::{DnsProvider, ProviderError, ProviderId};
 
@@ -31,7 +33,7 @@ pub async fn connect(target: Target) -> Result<Box<dyn DnsProvider>, ConnectErro
 /// names, and all of them where it has no names. That costs one look-up.
 pub async fn locate(target: Target) -> Result<Vec<Target>, ConnectError> {
     let Bound::CloudflareToken(token) = &target.service else { return Ok(vec![target]) };
-    let groups = group(token, &cloudflare::zones(&token.url, &token.token).await?, &target.names)?;
+    let groups = group(token, &zones_seen(token).await?, &target.names)?;
     let located = |(zone, names): (Zone, Vec<Name>)| Target {
         provider: target.provider.clone(),
         zone: Some(zone.name.clone()),
@@ -41,18 +43,47 @@ pub async fn locate(target: Target) -> Result<Vec<Target>, ConnectError> {
     Ok(groups.into_iter().map(located).collect())
 }
 
+/// Looks the zones of several targets of one provider up together, where the token sees so few that it takes a single call.
+/// What is not found so, or not without doubt, is left to [`connect`].
+pub async fn look_up(mut targets: Vec<Target>) -> Result<Vec<Target>, ConnectError> {
+    let mut by_name: BTreeMap<&str, Vec<&mut CloudflareConfig>> = BTreeMap::new();
+    for Target { provider, service, .. } in &mut targets {
+        match service {
+            Bound::Cloudflare(config) if matches!(config.zone, CloudflareZone::Name(_)) => {
+                by_name.entry(provider).or_default().push(config);
+            }
+            _ => {}
+        }
+    }
+    for configs in by_name.into_values().filter(|configs| configs.len() > 1) {
+        let CloudflareConfig { url, token, budget, .. } = &*configs[0];
+        let Some(zones) = cloudflare::few_zones(url, token, budget).await? else { continue };
+        for config in configs {
+            let mut same =
+                zones.iter().filter(|zone| matches!(&config.zone, CloudflareZone::Name(name) if *name == zone.name));
+            if let (Some(zone), None) = (same.next(), same.next()) {
+                config.zone = by_id_and_name(zone.clone());
+            }
+        }
+    }
+    Ok(targets)
+}
+
 /// Returns the zones that the service says it has, whether configured or not; nothing where the service has none to list.
 pub async fn zones(target: &Target) -> Result<Option<Vec<Zone>>, ConnectError> {
-    let (url, token) = match &target.service {
-        Bound::Zonefile(_) | Bound::AdGuard(_) => return Ok(None),
-        Bound::Cloudflare(config) => (&config.url, &config.token),
-        Bound::CloudflareToken(token) => (&token.url, &token.token),
-    };
-    Ok(Some(cloudflare::zones(url, token).await?))
+    Ok(match &target.service {
+        Bound::Zonefile(_) | Bound::AdGuard(_) => None,
+        Bound::Cloudflare(config) => Some(cloudflare::zones(&config.url, &config.token, &config.budget).await?),
+        Bound::CloudflareToken(token) => Some(zones_seen(token).await?),
+    })
+}
+
+async fn zones_seen(token: &CloudflareToken) -> Result<Vec<Zone>, ProviderError> {
+    cloudflare::zones(&token.url, &token.token, &token.budget).await
 }
 
 async fn only_zone(token: CloudflareToken, names: &[Name]) -> Result<CloudflareConfig, ConnectError> {
-    let zones = cloudflare::zones(&token.url, &token.token).await?;
+    let zones = zones_seen(&token).await?;
     let zone = only(&token, group(&token, &zones, names)?)?;
     Ok(token.with(by_id_and_name(zone)))
 }
@@ -127,6 +158,16 @@ pub enum ConnectError {
     Provider(#[from] ProviderError),
 }
 
+impl ConnectError {
+    /// Returns what the provider said, if it was asked.
+    pub fn provider_error(&self) -> Option<&ProviderError> {
+        match self {
+            Self::Config(_) => None,
+            Self::Provider(error) => Some(error),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,7 +182,9 @@ mod tests {
     }
 
     fn token() -> CloudflareToken {
-        CloudflareToken { name: "public".into(), url: "http://[::1]:9".into(), token: "t".into(), batch: 200 }
+        let (name, url, token, budget) =
+            ("public".into(), "http://[::1]:9".into(), "t".into(), cloudflare::Budget::default());
+        CloudflareToken { name, url, token, batch: 200, budget }
     }
 
     fn target(variables: &[(&str, &str)]) -> Target {

@@ -7,7 +7,7 @@ use dnsmgmt_core::provider::{ProviderError, Reaction};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -48,6 +48,8 @@ pub(crate) struct Answered {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
+    /// Whether it answers a question, so that nothing can have been changed.
+    pub(crate) is_to_question: bool,
 }
 
 impl Answered {
@@ -69,6 +71,12 @@ impl Answered {
             StatusCode::SERVICE_UNAVAILABLE if self.retry_after().is_some() => {
                 Reaction::Busy { retry_after: self.retry_after() }
             }
+            // Another error says nothing about whether a change was made; for a question that does not matter.
+            status if status.is_server_error() && self.is_to_question && self.retry_after().is_some() => {
+                Reaction::Busy { retry_after: self.retry_after() }
+            }
+            // What timed out or came in the way of another change may be asked for again.
+            StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT => Reaction::Unreachable,
             status if status.is_server_error() => Reaction::Unreachable,
             status if status.is_redirection() => {
                 let target = self.headers.get("location").and_then(|value| value.to_str().ok()).unwrap_or("elsewhere");
@@ -105,10 +113,14 @@ pub(crate) async fn send(request: RequestBuilder, doing: &str) -> Result<Answere
         ProviderError::new(Reaction::Unreachable, doing, format!("{broken}: {}", innermost(&error.without_url())))
             .hint("check that the address is right and that the server runs and can be reached from here")
     };
-    let response = request.send().await.map_err(unreachable)?;
+    let (client, request) = request.build_split();
+    let request = request.map_err(unreachable)?;
+    let is_to_question = request.method() == Method::GET;
+    let response = client.execute(request).await.map_err(unreachable)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = response.bytes().await.map_err(unreachable)?;
-    Ok(Answered { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Ok(Answered { status, headers, body, is_to_question })
 }
 
 /// Returns the two innermost causes on one line: reqwest keeps what matters there, and says the same at every level above.
@@ -134,6 +146,38 @@ mod tests {
     fn a_client_can_be_built_twice() {
         client().unwrap();
         client().unwrap();
+    }
+
+    #[test]
+    fn every_status_has_its_reaction() {
+        use Reaction::{Busy, Malformed, Refused, Unauthorized, Unreachable};
+        let wait = Busy { retry_after: Some(Duration::from_secs(7)) };
+        let table = [
+            // status, with Retry-After, to a question and to a change, and without
+            (200, [Malformed, Malformed, Malformed]),
+            (302, [Refused, Refused, Refused]),
+            (400, [Refused, Refused, Refused]),
+            (401, [Unauthorized, Unauthorized, Unauthorized]),
+            (404, [Refused, Refused, Refused]),
+            (408, [Unreachable, Unreachable, Unreachable]),
+            (409, [Unreachable, Unreachable, Unreachable]),
+            (429, [wait, wait, Busy { retry_after: None }]),
+            (500, [wait, Unreachable, Unreachable]),
+            (502, [wait, Unreachable, Unreachable]),
+            (503, [wait, wait, Unreachable]),
+            (524, [wait, Unreachable, Unreachable]),
+        ];
+        for (status, expected) in table {
+            let reaction = |retry_after: bool, is_to_question: bool| {
+                let mut headers = HeaderMap::new();
+                if retry_after {
+                    headers.insert(RETRY_AFTER, "7".parse().unwrap());
+                }
+                let status = StatusCode::from_u16(status).unwrap();
+                Answered { status, headers, body: String::new(), is_to_question }.failure("try").reaction
+            };
+            assert_eq!([reaction(true, true), reaction(true, false), reaction(false, true)], expected, "{status}");
+        }
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use dnsmgmt_core::provider::{Answer, Attempt, Change, DnsProvider, Group, Reacti
 use dnsmgmt_core::record::{Record, RecordData, Ttl};
 use dnsmgmt_core::record_set::{Listing, RecordSet, Scope};
 use dnsmgmt_providers::cloudflare::{
-    Cloudflare, CloudflareConfig, CloudflareZone, DEFAULT_BATCH, read_page, zones, zones_of,
+    Budget, Cloudflare, CloudflareConfig, CloudflareZone, DEFAULT_BATCH, read_page, zones, zones_of,
 };
 use fixtures::cloudflare::FakeCloudflare;
 use fixtures::faults::{Fault, On};
@@ -85,7 +85,8 @@ impl Setup {
 }
 
 fn config(fake: &FakeCloudflare, zone: CloudflareZone) -> CloudflareConfig {
-    CloudflareConfig { name: "cloudflare".into(), url: fake.url(), token: fake.token.clone().into(), zone, batch: 200 }
+    let (name, url, token) = ("cloudflare".into(), fake.url(), fake.token.clone().into());
+    CloudflareConfig { name, url, token, zone, batch: 200, budget: Budget::default() }
 }
 
 fn name(text: &str) -> Name {
@@ -162,7 +163,8 @@ mod zones_and_tokens {
             .mount(&server)
             .await;
         let zone = CloudflareZone::Name(name("example.com"));
-        let config = CloudflareConfig { name: "x".into(), url: server.uri(), token: "t".into(), zone, batch: 200 };
+        let (name, url, token, budget) = ("x".into(), server.uri(), "t".into(), Budget::default());
+        let config = CloudflareConfig { name, url, token, zone, batch: 200, budget };
         assert_eq!(Cloudflare::connect(config).await.unwrap_err().reaction, Reaction::Refused);
     }
 
@@ -181,7 +183,7 @@ mod zones_and_tokens {
         for number in 0..120 {
             fake.add_zone(&format!("z{number}.example.com"));
         }
-        let all = zones(&fake.url(), &fake.token.clone().into()).await.unwrap();
+        let all = zones(&fake.url(), &fake.token.clone().into(), &Budget::default()).await.unwrap();
         assert_eq!(all.len(), 120);
         assert_eq!(fake.server.calls().len(), 3);
         assert_eq!(zones_of(&all, &name("a.z7.example.com"))[0].name, name("z7.example.com"));
@@ -346,8 +348,8 @@ mod listing {
                 .await;
         }
         let zone = CloudflareZone::Id("023e105f4ecef8ad9ca31a8372d0c353".into());
-        let token = "token".into();
-        let config = CloudflareConfig { name: "canned".into(), url: server.uri(), token, zone, batch: 200 };
+        let (name, url, token, budget) = ("canned".into(), server.uri(), "token".into(), Budget::default());
+        let config = CloudflareConfig { name, url, token, zone, batch: 200, budget };
         let provider = Cloudflare::connect(config).await.unwrap();
         (server, provider)
     }
@@ -373,6 +375,59 @@ mod listing {
         let (_server, provider) = canned(&[&page(&[1, 2], info), &page(&[2, 4], info), &page(&[], info)]).await;
         let name = Scope::from_iter([name("h2.example.com")]);
         assert_eq!(provider.list(&name).await.unwrap().records.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_is_cut_short_is_read_on_or_malformed_and_never_believed() {
+        let info = |count: usize| format!(r#""per_page":5000,"count":{count},"total_count":5,"total_pages":3"#);
+        let (first, second, third) = (page(&[1, 2], &info(2)), page(&[3, 4], &info(2)), page(&[5], &info(1)));
+        let (_server, provider) = canned(&[&first, &second, &third]).await;
+        assert_eq!(provider.list(&Scope::Zone).await.unwrap().records.len(), 5);
+        let filtered = Scope::from_iter([name("h5.example.com")]);
+        assert_eq!(provider.list(&filtered).await.unwrap().records.len(), 1, "its page is the third");
+        let nothing = page(&[], r#""page":1,"per_page":5000,"count":0,"total_count":1200"#);
+        for pages in [&[&*first, &nothing.replace("1200", "5")][..], &[&nothing]] {
+            let (_server, provider) = canned(pages).await;
+            let error = provider.list(&Scope::Zone).await.unwrap_err();
+            assert_eq!(error.reaction, Reaction::Malformed, "{error}");
+        }
+        let (_server, provider) = canned(&[&nothing]).await;
+        let filtered = Scope::from_iter([name("h1.example.com")]);
+        assert!(provider.list(&filtered).await.unwrap().records.is_empty(), "the count is that of the whole zone");
+    }
+
+    #[tokio::test]
+    async fn zones_that_are_cut_short_are_read_on_or_malformed() {
+        let page = |ids: &[u8], info: &str| {
+            let zone = |id: &u8| format!(r#"{{"id":"{id:032x}","name":"z{id}.example"}}"#);
+            let zones = ids.iter().map(zone).collect::<Vec<_>>().join(",");
+            format!(r#"{{"success":true,"result":[{zones}],"result_info":{{{info}}}}}"#)
+        };
+        let info = r#""per_page":50,"total_count":3,"total_pages":1"#;
+        let all = async |pages: &[&str]| {
+            let (server, _) = canned(pages).await;
+            zones(&server.uri(), &"t".into(), &Budget::default()).await
+        };
+        assert_eq!(all(&[&page(&[1, 2], info), &page(&[3], info)]).await.unwrap().len(), 3);
+        for pages in [&[&*page(&[], info)][..], &[&page(&[1], info), &page(&[], info)], &[&page(&[1, 1, 1], info)]] {
+            assert_eq!(all(pages).await.unwrap_err().reaction, Reaction::Malformed, "{pages:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_id_and_a_name_that_do_not_belong_together_are_told_by_the_records() {
+        let setup = Setup::new().await;
+        let other = CloudflareZone::IdAndName { id: setup.zone.clone(), name: name("example.net") };
+        let provider = Cloudflare::connect(config(&setup.fake, other)).await.unwrap();
+        assert!(provider.list(&Scope::Zone).await.unwrap().records.is_empty(), "an empty zone tells nothing");
+        setup.addresses(2);
+        for scope in [Scope::Zone, Scope::Under(name("a.example.net"))] {
+            let error = provider.list(&scope).await.unwrap_err();
+            assert_eq!(error.reaction, Reaction::Refused);
+            assert!(error.to_string().contains("holds h000000.example.com, which is not in example.net"), "{error}");
+        }
+        setup.put("stray.example.org", "A", "10.0.0.1");
+        assert_eq!(setup.list().await.records.len(), 3, "one stray is no other zone");
     }
 
     #[tokio::test]
@@ -646,6 +701,63 @@ mod changes {
     }
 }
 
+mod names_outside_the_zone {
+    use super::*;
+
+    /// A provider that knows the zone by its id alone.
+    async fn by_id(setup: &Setup) -> Cloudflare {
+        Cloudflare::connect(config(&setup.fake, CloudflareZone::Id(setup.zone.clone()))).await.unwrap()
+    }
+
+    fn create(owner: &str) -> Group {
+        let change = Change::Create(record(owner, "A", "10.0.0.1"));
+        Group { changes: vec![change], ..Group::default() }
+    }
+
+    #[tokio::test]
+    async fn are_refused_and_what_was_made_of_them_is_deleted_at_once() {
+        for attempt in [FIRST, SECOND] {
+            let setup = Setup::new().await;
+            let work = ["a.example.com", "foo.unrelated.org", "b.example.com", "com"].map(create);
+            let answers = by_id(&setup).await.apply(&work, &RecordSet::default(), attempt).await;
+            assert_eq!(kinds(&answers), ["accepted", "failed", "accepted", "failed"], "{answers:?}");
+            assert_eq!(setup.held(), ["a.example.com A 10.0.0.1", "b.example.com A 10.0.0.1"]);
+            assert_eq!(reaction(&answers[1]), Reaction::Refused);
+            let Answer::Failed(error) = &answers[1] else { unreachable!() };
+            let said = "foo.unrelated.org is not in the zone, so Cloudflare made foo.unrelated.org.example.com of it";
+            assert!(error.answered.contains(said) && error.answered.contains("deleted again"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn are_refused_in_a_group_of_several_changes() {
+        let setup = Setup::new().await;
+        let changes = ["a.example.com", "foo.unrelated.org"].map(|owner| create(owner).changes.remove(0)).to_vec();
+        let work = [Group { changes, ..Group::default() }];
+        for attempt in [FIRST, SECOND] {
+            let answers = by_id(&setup).await.apply(&work, &setup.list().await.records, attempt).await;
+            assert_eq!(kinds(&answers)[1], "failed", "{answers:?}");
+            assert_eq!(setup.held(), ["a.example.com A 10.0.0.1"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn are_named_where_what_was_made_of_them_stays() {
+        for attempt in [FIRST, SECOND] {
+            let setup = Setup::new().await;
+            setup.fake.server.faults.after(1, 1, On::Change, Fault::ErrorBefore);
+            let work = [create("foo.unrelated.org")];
+            let answers = by_id(&setup).await.apply(&work, &RecordSet::default(), attempt).await;
+            let Answer::Failed(error) = &answers[0] else { panic!("{answers:?}") };
+            assert_eq!(error.reaction, Reaction::Refused);
+            assert!(error.answered.contains("that record stays: could not delete"), "{error}");
+            let id = &setup.fake.records(&setup.zone)[0].id;
+            let hint = error.hint.as_ref().unwrap();
+            assert!(hint.contains("foo.unrelated.org.example.com") && hint.contains(id), "{hint}");
+        }
+    }
+}
+
 mod groups {
     use super::*;
 
@@ -784,7 +896,11 @@ mod refusals {
             ),
             (with("b.example.com", "A", "10.0.0.1", |record| record.proxied = Some(true)), 9003, "without proxy"),
             (with("b.example.com", "TXT", "x", |record| record.proxied = Some(true)), 9004, "without proxy"),
-            (with("b.example.com", "A", "203.0.113.9", |record| record.comment = Some("x".repeat(101))), 1004, "mend"),
+            (
+                with("b.example.com", "A", "203.0.113.9", |record| record.comment = Some("x".repeat(101))),
+                1004,
+                "100 characters",
+            ),
         ];
         let before = setup.list().await.records;
         let good = Change::Create(record("good.example.com", "A", "10.0.0.1"));
@@ -859,6 +975,21 @@ mod refusals {
         setup.fake.set_remaining(100);
         assert_eq!(setup.list().await.records.len(), 2, "after the pause it goes on");
     }
+
+    #[tokio::test]
+    async fn a_budget_is_that_of_all_connections_that_share_it() {
+        let setup = Setup::new().await;
+        setup.fake.add_zone("example.org");
+        let budget = Budget::default();
+        setup.fake.set_remaining(1);
+        zones(&setup.fake.url(), &setup.fake.token.clone().into(), &budget).await.unwrap();
+        let id = CloudflareZone::Id(setup.zone.clone());
+        let other = CloudflareConfig { budget, ..config(&setup.fake, id) };
+        setup.fake.server.forget_calls();
+        let error = Cloudflare::connect(other).await.unwrap().list(&Scope::Zone).await.unwrap_err();
+        assert_eq!(error.reaction, Reaction::Busy { retry_after: Some(Duration::from_secs(30)) });
+        assert!(setup.calls().is_empty(), "the call was not made");
+    }
 }
 
 mod examination {
@@ -879,20 +1010,34 @@ mod examination {
         setup.put("bad.example.com", "A", "nonsense");
         setup.fake.set_status(&setup.zone, "pending", true);
         setup.fake.set_token_status("disabled");
-        let other = CloudflareZone::IdAndName { id: setup.zone.clone(), name: name("example.net") };
+        setup.put("www.example.com", "A", "10.0.0.1");
+        let other = CloudflareZone::IdAndName { id: setup.zone.clone(), name: name("com") };
         let provider = Cloudflare::connect(config(&setup.fake, other)).await.unwrap();
         let surprises = provider.examine().await.unwrap();
         for (said, expected) in surprises.iter().zip([
             "`disabled`, not active",
             "`pending`, not active",
             "is paused",
-            "is called example.com, and not example.net",
+            "is called example.com, and not com",
             "1 records outside example.com: stray.example.org A 10.0.0.1",
             "1 records that cannot be read and are left alone: bad.example.com A nonsense",
         ]) {
             assert!(said.contains(expected), "{said}");
         }
         assert_eq!(surprises.len(), 6);
+    }
+
+    #[tokio::test]
+    async fn a_budget_that_ends_on_the_way_is_a_finding_and_not_overdrawn() {
+        for allowed in 1..=3 {
+            let setup = Setup::new().await;
+            setup.fake.set_remaining(allowed);
+            setup.list().await;
+            let surprises = setup.provider.examine().await.unwrap();
+            assert_eq!(surprises.len(), 1);
+            assert!(surprises[0].contains("not everything was looked at"), "{surprises:?}");
+            assert_eq!(setup.calls().len() as u64, allowed);
+        }
     }
 
     #[tokio::test]
@@ -976,6 +1121,18 @@ async fn the_provider_conforms() {
         token: fake.token.clone().into(),
         zone: CloudflareZone::IdAndName { id: zone, name: Name::parse("example.com").unwrap() },
         batch: DEFAULT_BATCH,
+        budget: Budget::default(),
     };
     fixtures::conformance::check(&Cloudflare::connect(config).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn what_the_api_takes_only_in_parts_is_objected_to_before_any_call() {
+    let setup = Setup::new().await;
+    let tlsa = RecordData::parse(&"TLSA".parse().unwrap(), "3 1 1 cd").unwrap();
+    let record = Record::new(name("a.example.com"), tlsa);
+    let objection = setup.provider.objection(&Change::Create(record.clone()));
+    assert!(objection.is_some_and(|why| why.contains("TLSA")));
+    assert_eq!(setup.provider.objection(&Change::Delete(record)), None);
+    assert!(setup.fake.server.calls().is_empty());
 }

@@ -1,9 +1,9 @@
 //! `dns-cli list`
 
 use anyhow::{Context as _, Result};
+use dnsmgmt_core::name::Name;
 use dnsmgmt_core::record::Record;
-use dnsmgmt_core::record_set::Scope;
-use dnsmgmt_providers::connect::connect;
+use dnsmgmt_core::record_set::{Opaque, Scope};
 use glob::{MatchOptions, Pattern};
 
 use crate::args::List;
@@ -13,16 +13,15 @@ use crate::output::{Listed, print_listed};
 
 pub(crate) async fn run(context: &Context, args: List) -> Result<Exit> {
     let filter = Filter::new(&args)?;
-    let mut found = Vec::new();
-    for target in context.targets().await? {
-        let provider = connect(target).await?;
+    let found = context.each(async |provider| {
         let listing = context.observe(&*provider, &Scope::Zone).await?;
-        let opaque = if filter.is_open() { listing.opaque } else { Vec::new() };
+        let opaque = listing.opaque.into_iter().filter(|entry| filter.accepts_opaque(entry)).collect();
         let records = listing.records.into_iter().filter(|record| filter.accepts(record)).collect();
-        found.push(Listed { provider: provider.id().clone(), records, opaque });
-    }
-    print_listed(&found, args.output)?;
-    Ok(Exit::Done)
+        Ok(Listed { provider: provider.id().clone(), records, opaque })
+    });
+    let found = found.await?;
+    print_listed(&found.answers, args.output)?;
+    Ok(found.end())
 }
 
 struct Filter<'a> {
@@ -40,20 +39,28 @@ impl<'a> Filter<'a> {
         Ok(Self { args, name, value: args.value.as_ref().map(pattern).transpose()? })
     }
 
-    fn is_open(&self) -> bool {
-        self.name.is_none() && self.value.is_none() && self.args.rtype.is_none()
+    /// What is no record has no value to filter by; its type may be unknown.
+    fn accepts_opaque(&self, entry: &Opaque) -> bool {
+        let rtype = self.args.rtype.as_ref();
+        self.value.is_none()
+            && entry.name.as_ref().map_or_else(|| self.name.is_none(), |name| self.accepts_name(name))
+            && rtype.is_none_or(|wanted| entry.rtype.as_ref().is_none_or(|own| own == wanted))
+    }
+
+    /// People type a name as they read it, internationalised ones too.
+    fn accepts_name(&self, name: &Name) -> bool {
+        matches(&self.name, name.as_str()) || name.as_str().contains("xn--") && matches(&self.name, &name.to_unicode())
     }
 
     fn accepts(&self, record: &Record) -> bool {
-        let options = MatchOptions { case_sensitive: false, ..MatchOptions::new() };
-        let matches = |pattern: &Option<Pattern>, text: &str| {
-            pattern.as_ref().is_none_or(|pattern| pattern.matches_with(text, options))
-        };
-        // People type a name as they read it, internationalised ones too.
-        let name = matches(&self.name, record.name().as_str())
-            || (record.name().as_str().contains("xn--") && matches(&self.name, &record.name().to_unicode()));
         let value = record.key.data.to_string();
-        name && (matches(&self.value, &value) || matches(&self.value, value.trim_matches('"')))
+        self.accepts_name(record.name())
+            && (matches(&self.value, &value) || matches(&self.value, value.trim_matches('"')))
             && self.args.rtype.as_ref().is_none_or(|rtype| *rtype == record.rtype())
     }
+}
+
+fn matches(pattern: &Option<Pattern>, text: &str) -> bool {
+    let options = MatchOptions { case_sensitive: false, ..MatchOptions::new() };
+    pattern.as_ref().is_none_or(|pattern| pattern.matches_with(text, options))
 }

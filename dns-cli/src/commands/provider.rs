@@ -1,13 +1,12 @@
 //! `dns-cli provider`
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use dnsmgmt_core::provider::{Capabilities, DnsProvider, ListingSupport, TtlSupport, Types};
 use dnsmgmt_core::record_set::Scope;
-use dnsmgmt_providers::connect::{connect, zones};
 use serde::Serialize;
 
 use crate::args::{Provider, ReportFormat};
-use crate::context::Context;
+use crate::context::{Context, Zoned};
 use crate::exit::Exit;
 use crate::output::{print_json, print_table};
 
@@ -57,29 +56,29 @@ struct Tested {
 
 /// Lists the zone, as every command does first, and tells what would surprise a person.
 async fn test(context: &Context, format: ReportFormat) -> Result<Exit> {
-    let mut tested = Vec::new();
-    for target in context.targets().await? {
-        let provider = connect(target).await?;
+    let tested = context.each(async |provider| {
         let listing = context.observe(&*provider, &Scope::Zone).await?;
-        tested.push(Tested {
+        let findings = provider.examine().await.with_context(|| provider.id().to_string())?;
+        Ok(Tested {
             provider: provider.id().name.clone(),
             zone: provider.id().zone.to_string(),
             records: listing.records.len(),
             opaque: listing.opaque.len(),
-            findings: provider.examine().await?,
-        });
-    }
+            findings,
+        })
+    });
+    let tested = tested.await?;
     match format {
-        ReportFormat::Json => print_json(&Providers { providers: tested })?,
+        ReportFormat::Json => print_json(&Providers { providers: &tested.answers })?,
         ReportFormat::Table => {
-            for test in &tested {
+            for test in &tested.answers {
                 let finding = |finding: &String| [format!("  {finding}")];
                 let head = format!("{} {}: answers, {} records", test.provider, test.zone, test.records);
                 print_lines([[head]].into_iter().chain(test.findings.iter().map(finding)))?;
             }
         }
     }
-    Ok(Exit::Done)
+    Ok(tested.end())
 }
 
 /// Prints lines as they are, but for what could steer the terminal.
@@ -94,39 +93,36 @@ fn print_lines(lines: impl IntoIterator<Item = [String; 1]>) -> Result<()> {
 
 #[derive(Serialize)]
 struct Providers<T> {
-    providers: Vec<T>,
+    providers: T,
 }
 
 #[derive(Serialize)]
-struct Zoned {
+struct Row {
     provider: String,
     zone: String,
     id: Option<String>,
 }
 
 async fn print_zones(context: &Context, format: ReportFormat) -> Result<Exit> {
-    let mut zoned: Vec<Zoned> = Vec::new();
-    for target in context.settings.every_target(context.provider.as_deref())? {
-        let row = |zone: String, id| Zoned { provider: target.provider().to_owned(), zone, id };
-        match zones(&target).await? {
-            Some(zones) => zoned.extend(zones.into_iter().map(|zone| row(zone.name.to_string(), Some(zone.id)))),
-            None => zoned.push(row(connect(target.clone()).await?.id().zone.to_string(), None)),
-        }
-    }
-    zoned.dedup_by(|left, right| left.provider == right.provider && left.zone == right.zone);
+    let found = context.zones().await?;
+    let row = |(provider, zone): &(String, Zoned)| match zone {
+        Zoned::Listed(zone) => (provider.clone(), zone.name.to_string(), Some(zone.id.clone())),
+        Zoned::Alone(name) => (provider.clone(), name.to_string(), None),
+    };
+    let zones = found.answers.iter().map(row).map(|(provider, zone, id)| Row { provider, zone, id });
     match format {
-        ReportFormat::Json => print_json(&Zones { zones: zoned })?,
+        ReportFormat::Json => print_json(&Zones { zones: zones.collect() })?,
         ReportFormat::Table => {
-            let rows = zoned.into_iter().map(|zone| [zone.provider, zone.zone, zone.id.unwrap_or_default()]);
+            let rows = zones.map(|zone| [zone.provider, zone.zone, zone.id.unwrap_or_default()]);
             print_table(["PROVIDER", "ZONE", "ID"], rows)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(found.end())
 }
 
 #[derive(Serialize)]
 struct Zones {
-    zones: Vec<Zoned>,
+    zones: Vec<Row>,
 }
 
 #[derive(Serialize)]
@@ -145,15 +141,12 @@ struct Able {
 }
 
 async fn capabilities(context: &Context, format: ReportFormat) -> Result<Exit> {
-    let mut able = Vec::new();
-    for target in context.targets().await? {
-        able.push(describe(&*connect(target).await?));
-    }
+    let mut able = context.each(async |provider| Ok(describe(&*provider))).await?;
     if format == ReportFormat::Json {
-        print_json(&Providers { providers: able })?;
-        return Ok(Exit::Done);
+        print_json(&Providers { providers: &able.answers })?;
+        return Ok(able.end());
     }
-    for provider in able {
+    for provider in std::mem::take(&mut able.answers) {
         let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
         let rows = [
             ["types".to_owned(), provider.types],
@@ -174,7 +167,7 @@ async fn capabilities(context: &Context, format: ReportFormat) -> Result<Exit> {
         ];
         print_table([&provider.provider, &provider.zone], rows)?;
     }
-    Ok(Exit::Done)
+    Ok(able.end())
 }
 
 fn describe(provider: &dyn DnsProvider) -> Able {

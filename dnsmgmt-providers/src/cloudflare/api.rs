@@ -1,7 +1,7 @@
 //! The connection: the token, the address, and the budget of calls.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dnsmgmt_core::provider::{ProviderError, Reaction};
@@ -23,12 +23,24 @@ pub(super) struct Api {
     client: Client,
     url: String,
     authorization: HeaderValue,
+    budget: Budget,
+}
+
+/// The calls that a user has left, which Cloudflare counts for all of the user's zones and tokens together; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Budget {
     /// How long to wait, since the last answer said that it was the last one allowed.
-    spent: Mutex<Option<Duration>>,
+    spent: Arc<Mutex<Option<Duration>>>,
+}
+
+impl Budget {
+    fn spent(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Api {
-    pub(super) fn new(url: &str, token: &SecretString) -> Result<Self, ProviderError> {
+    pub(super) fn new(url: &str, token: &SecretString, budget: Budget) -> Result<Self, ProviderError> {
         let url = url.trim().trim_end_matches('/').to_owned();
         if !Url::parse(&url).is_ok_and(|url| is_base(&url)) {
             // What was given is not shown, because it may contain a password.
@@ -39,7 +51,7 @@ impl Api {
             )
             .hint(format!("give `http` or `https`, host and path alone, like {CLOUDFLARE_API}")));
         }
-        Ok(Self { client: http::client()?, authorization: bearer(token)?, url, spent: Mutex::default() })
+        Ok(Self { client: http::client()?, authorization: bearer(token)?, url, budget })
     }
 
     /// Returns whether everybody on the way can read the token.
@@ -61,7 +73,7 @@ impl Api {
     /// One call more than allowed blocks all programs of the user for five minutes. So where an answer says that it was the
     /// last one for now, the next call is not made and answers how long to wait; the call after that is made again.
     pub(super) async fn send(&self, request: RequestBuilder, doing: &str) -> Result<Answered, ProviderError> {
-        if let Some(wait) = self.spent().take() {
+        if let Some(wait) = self.budget.spent().take() {
             let busy = Reaction::Busy { retry_after: Some(wait) };
             return Err(
                 ProviderError::new(busy, doing, "the last answer said that no call is left for now").hint(BUDGET)
@@ -69,7 +81,7 @@ impl Api {
         }
         let answered = http::send(request, doing).await?;
         if answered.status != StatusCode::TOO_MANY_REQUESTS {
-            *self.spent() = wait_for_budget(&answered);
+            *self.budget.spent() = wait_for_budget(&answered);
         }
         Ok(answered)
     }
@@ -77,10 +89,6 @@ impl Api {
     /// Returns where this is, for error texts.
     pub(super) fn place(&self) -> String {
         if self.url == CLOUDFLARE_API { "at Cloudflare".into() } else { format!("at Cloudflare's API at {}", self.url) }
-    }
-
-    fn spent(&self) -> MutexGuard<'_, Option<Duration>> {
-        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,7 +154,7 @@ mod tests {
 
     fn answered(headers: &[(&'static str, &str)]) -> Answered {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        Answered { status: StatusCode::OK, headers, body: String::new() }
+        Answered { status: StatusCode::OK, headers, body: String::new(), is_to_question: true }
     }
 
     #[test]
@@ -166,12 +174,12 @@ mod tests {
 
     #[test]
     fn neither_the_connection_nor_an_error_shows_the_token() {
-        let api = Api::new(CLOUDFLARE_API, &"s3cret".into()).unwrap();
+        let api = Api::new(CLOUDFLARE_API, &"s3cret".into(), Budget::default()).unwrap();
         assert!(!format!("{api:?}").contains("s3cret"), "{api:?}");
-        let error = Api::new(CLOUDFLARE_API, &"s3\ncret".into()).unwrap_err();
+        let error = Api::new(CLOUDFLARE_API, &"s3\ncret".into(), Budget::default()).unwrap_err();
         assert_eq!(error.reaction, Reaction::Unauthorized);
         assert!(!format!("{error:?}").contains("cret\""), "{error:?}");
-        assert!(Api::new(CLOUDFLARE_API, &" \n".into()).is_err());
+        assert!(Api::new(CLOUDFLARE_API, &" \n".into(), Budget::default()).is_err());
     }
 
     #[test]
@@ -184,7 +192,7 @@ mod tests {
             "https://user:s3cret@host/client/v4",
             "https://host/client/v4?x=1",
         ] {
-            let error = Api::new(wrong, &"token".into()).unwrap_err();
+            let error = Api::new(wrong, &"token".into(), Budget::default()).unwrap_err();
             assert_eq!(error.reaction, Reaction::Refused, "{wrong}");
             assert!(!format!("{error:?}").contains("s3cret"));
         }
@@ -192,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_token_in_clear_is_known_for_what_it_is() {
-        let shows = |url: &str| Api::new(url, &"token".into()).unwrap().shows_token();
+        let shows = |url: &str| Api::new(url, &"token".into(), Budget::default()).unwrap().shows_token();
         assert!(shows("http://proxy.example/client/v4") && shows("http://10.0.0.1/client/v4"));
         assert!(!shows("http://127.0.0.1:8080/client/v4") && !shows("http://[::1]/") && !shows("http://localhost"));
         assert!(!shows(CLOUDFLARE_API));

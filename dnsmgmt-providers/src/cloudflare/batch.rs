@@ -1,15 +1,16 @@
 //! Changes: the operations that they need, in batches or one by one, and what the API's answers mean for each change.
 
+use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::{Answer, Attempt, Change, Group, ProviderError, Reaction};
 use dnsmgmt_core::record::{Handle, Record};
 use dnsmgmt_core::record_set::RecordSet;
 use reqwest::{Method, RequestBuilder};
-use serde::Serialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use super::Cloudflare;
-use super::envelope::{self, Failure};
-use super::record::Fields;
+use super::envelope::{self, Envelope, Failure};
+use super::record::{Fields, is_id};
 
 impl Cloudflare {
     /// Asks for the work: in batches the first time, one by one from the second time on.
@@ -38,7 +39,8 @@ impl Cloudflare {
     /// Asks for several groups in one request. An error ends the call; the groups have their answers in any case.
     async fn ask_together(&self, request: &mut [Asked<'_>]) -> Result<(), ProviderError> {
         let failure = match self.batch(request).await {
-            Ok(()) => {
+            Ok(strays) => {
+                self.take_back(request, strays).await;
                 request.iter_mut().for_each(Asked::accept);
                 return Ok(());
             }
@@ -71,7 +73,11 @@ impl Cloudflare {
             };
             let halted =
                 answered.as_ref().err().filter(|failure| !failure.is_refusal()).map(|failure| failure.error.clone());
-            asked.note(index, operation.answer(answered));
+            let answer = match answered {
+                Ok(Some(stray)) => Answer::Failed(self.take_one_back(&asked.changes[index], stray).await),
+                answered => operation.answer(answered.map(drop)),
+            };
+            asked.note(index, answer);
             if let Some(error) = halted {
                 return Err(error);
             }
@@ -96,7 +102,10 @@ impl Cloudflare {
             }
         }
         match answered {
-            Ok(()) => asked.accept(),
+            Ok(strays) => {
+                self.take_back(std::slice::from_mut(asked), strays).await;
+                asked.accept();
+            }
             Err(failure) if failure.is_gone() => asked.settle(&Answer::ConditionFailed),
             Err(failure) => {
                 let halted = !failure.is_refusal();
@@ -115,7 +124,7 @@ impl Cloudflare {
         for (position, (index, operation)) in asked.operations.iter().enumerate() {
             let Operation::Delete(handle) = operation else { continue };
             let doing = self.doing_one(&asked.changes[*index]);
-            match self.ask(self.api.request(Method::GET, &self.record_path(handle)), &doing).await {
+            match self.ask(self.api.request(Method::GET, &self.record_path(handle)), &doing, &[]).await {
                 Err(failure) if failure.is_gone() => gone.push(position),
                 Err(failure) if !failure.is_refusal() => return Err(failure.error),
                 _ => {}
@@ -128,41 +137,98 @@ impl Cloudflare {
         Ok(())
     }
 
-    /// Asks for all operations of these groups in one request; no call where there are none.
-    async fn batch(&self, groups: &[Asked<'_>]) -> Result<(), Failure> {
+    /// Asks for all operations of these groups in one request; no call where there are none. Returns what was made under
+    /// another name than was asked for.
+    async fn batch(&self, groups: &[Asked<'_>]) -> Result<Vec<Stray>, Failure> {
         let mut body = Batch::default();
         let mut changes = Vec::new();
+        let mut names = Vec::new();
         for asked in groups {
             for (index, operation) in &asked.operations {
                 changes.push(&asked.changes[*index]);
                 match operation {
                     Operation::Delete(handle) => body.deletes.push(Id { id: &handle.0 }),
                     Operation::Patch(handle, fields) => body.patches.push(Patch { id: &handle.0, fields }),
-                    Operation::Post(fields) => body.posts.push(fields),
+                    Operation::Post(fields) => {
+                        body.posts.push(fields);
+                        names.push(asked.changes[*index].record().name());
+                    }
                 }
             }
         }
         let doing = match changes.as_slice() {
-            [] => return Ok(()),
+            [] => return Ok(Vec::new()),
             [change] => self.doing_one(change),
             several => format!("make {} changes in {} {}", several.len(), self.id, self.api.place()),
         };
         let path = format!("{}/batch", self.records_path());
-        self.ask(self.api.request(Method::POST, &path).json(&body), &doing).await
+        self.ask(self.api.request(Method::POST, &path).json(&body), &doing, &names).await
     }
 
-    async fn single(&self, operation: &Operation<'_>, change: &Change) -> Result<(), Failure> {
+    async fn single(&self, operation: &Operation<'_>, change: &Change) -> Result<Option<Stray>, Failure> {
+        let made = match operation {
+            Operation::Post(_) => &[change.record().name()][..],
+            Operation::Delete(_) | Operation::Patch(..) => &[],
+        };
         let request = match operation {
             Operation::Delete(handle) => self.api.request(Method::DELETE, &self.record_path(handle)),
             Operation::Patch(handle, fields) => self.api.request(Method::PATCH, &self.record_path(handle)).json(fields),
             Operation::Post(fields) => self.api.request(Method::POST, &self.records_path()).json(fields),
         };
-        self.ask(request, &self.doing_one(change)).await
+        Ok(self.ask(request, &self.doing_one(change), made).await?.pop())
     }
 
-    async fn ask(&self, request: RequestBuilder, doing: &str) -> Result<(), Failure> {
+    /// Sends a request that makes records of these names, and returns those that were made under another one.
+    async fn ask(&self, request: RequestBuilder, doing: &str, made: &[&Name]) -> Result<Vec<Stray>, Failure> {
         let answered = self.api.send(request, doing).await?;
-        envelope::open::<IgnoredAny>(&answered, doing).map(drop)
+        envelope::open::<IgnoredAny>(&answered, doing)?;
+        Ok(if made.is_empty() { Vec::new() } else { strays(&answered.body, made) })
+    }
+
+    /// Deletes what was made under other names, and answers the changes that asked for it.
+    async fn take_back(&self, groups: &mut [Asked<'_>], strays: Vec<Stray>) {
+        if strays.is_empty() {
+            return;
+        }
+        let undone = self.delete_at_once(&strays).await;
+        for asked in groups {
+            for index in 0..asked.changes.len() {
+                let change = &asked.changes[index];
+                if let Some(stray) = strays.iter().find(|stray| stray.asked == *change.record().name()) {
+                    asked.note(index, Answer::Failed(self.outside(change, stray, &undone)));
+                }
+            }
+        }
+    }
+
+    async fn take_one_back(&self, change: &Change, stray: Stray) -> ProviderError {
+        let strays = [stray];
+        let undone = self.delete_at_once(&strays).await;
+        self.outside(change, &strays[0], &undone)
+    }
+
+    async fn delete_at_once(&self, strays: &[Stray]) -> Result<(), ProviderError> {
+        let deletes = strays.iter().map(|stray| Id { id: &stray.id }).collect();
+        let doing = format!("delete the {} records that were made outside the zone", strays.len());
+        let path = format!("{}/batch", self.records_path());
+        let request = self.api.request(Method::POST, &path).json(&Batch { deletes, ..Batch::default() });
+        Ok(self.ask(request, &doing, &[]).await.map(drop)?)
+    }
+
+    fn outside(&self, change: &Change, stray: &Stray, undone: &Result<(), ProviderError>) -> ProviderError {
+        let Stray { asked, made, id } = stray;
+        let made_of_it = format!("{asked} is not in the zone, so Cloudflare made {made} of it");
+        let (answered, hint) = match undone {
+            Ok(()) => (
+                format!("{made_of_it}; that record was deleted again"),
+                "name the zone that holds it, or give the zone's name beside its id".to_owned(),
+            ),
+            Err(error) => (
+                format!("{made_of_it}; that record stays: {error}"),
+                format!("delete {made} yourself (its id is {id})"),
+            ),
+        };
+        ProviderError::new(Reaction::Refused, self.doing_one(change), answered).hint(hint)
     }
 
     fn doing_one(&self, change: &Change) -> String {
@@ -187,6 +253,44 @@ fn fitting(groups: &[Asked<'_>], batch: usize) -> usize {
 fn fail_all(groups: &mut [Asked<'_>], error: ProviderError) -> Result<(), ProviderError> {
     groups.iter_mut().for_each(|asked| asked.settle(&Answer::Failed(error.clone())));
     Err(error)
+}
+
+/// A record that was made under another name than was asked for: Cloudflare puts the zone's name behind a name that is not in
+/// the zone.
+struct Stray {
+    asked: Name,
+    made: Name,
+    id: String,
+}
+
+/// Returns the records of an answer that have one of these names with something behind it. An answer that does not name what
+/// was made tells nothing; the next listing does.
+fn strays(body: &str, asked: &[&Name]) -> Vec<Stray> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Made {
+        Several { posts: Vec<Listed> },
+        One(Listed),
+    }
+    #[derive(Deserialize)]
+    struct Listed {
+        id: String,
+        name: String,
+    }
+    let made = match serde_json::from_str::<Envelope<Made>>(body).ok().and_then(|envelope| envelope.result) {
+        Some(Made::Several { posts }) => posts,
+        Some(Made::One(one)) => vec![one],
+        None => Vec::new(),
+    };
+    let stray = |listed: Listed| {
+        let made = Name::parse(&listed.name).ok().filter(|made| !asked.contains(&made) && is_id(&listed.id))?;
+        let behind =
+            |name: &&&Name| made.as_str().strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        // The longest: `a` may have been asked for beside `a.b`.
+        let name = asked.iter().filter(behind).max_by_key(|name| name.as_str().len())?;
+        Some(Stray { asked: (*name).clone(), made: made.clone(), id: listed.id })
+    };
+    made.into_iter().filter_map(stray).collect()
 }
 
 /// A group, what it takes, and what was answered so far.

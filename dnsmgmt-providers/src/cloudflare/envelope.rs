@@ -6,10 +6,14 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::api::{BUDGET, wait_for_budget};
+use super::pages::PageInfo;
 use crate::http::Answered;
 
 const TOKEN: &str = "check the API token: it needs the permission Zone / DNS / Edit for this zone, and Zone / Zone / Read where the \
                      zone is given by name";
+
+const COMMENT: &str =
+    "shorten the comment: the Free plan takes 100 characters, the others 500, all of them on one line";
 
 /// An answer's envelope.
 #[derive(Debug, Deserialize)]
@@ -19,26 +23,6 @@ pub(super) struct Envelope<T> {
     errors: Option<Vec<Complaint>>,
     pub(super) result: Option<T>,
     pub(super) result_info: Option<PageInfo>,
-}
-
-/// Where a page stands in a list. Only some servers send `total_pages`, and `total_count` may count what a filter left out.
-#[derive(Debug, Deserialize)]
-pub(super) struct PageInfo {
-    per_page: Option<usize>,
-    count: Option<usize>,
-    pub(super) total_count: Option<usize>,
-    total_pages: Option<usize>,
-}
-
-impl PageInfo {
-    /// Returns whether a page that holds so many entries is the last one, or what is wrong with it.
-    pub(super) fn ends(&self, page: usize, asked: usize, found: usize) -> Result<bool, String> {
-        if let Some(count) = self.count.filter(|count| *count != found) {
-            return Err(format!("page {page} says that it has {count} entries, and has {found}"));
-        }
-        let size = self.per_page.unwrap_or(asked);
-        Ok(found == 0 || found < size || self.total_pages.is_some_and(|pages| page >= pages))
-    }
 }
 
 /// One error of an answer; the cause may be in the chain, below a general code.
@@ -126,7 +110,7 @@ fn failure(answered: &Answered, doing: &str) -> Failure {
         error.answered = format!("{}: {words}", answered.status);
     }
     error.answered += &ray(answered);
-    error.hint = hint(error.reaction, &codes).map(Into::into).or(error.hint);
+    error.hint = hint(error.reaction, &codes, &error.answered).map(Into::into).or(error.hint);
     Failure { error, codes }
 }
 
@@ -167,13 +151,15 @@ fn reaction(by_status: Reaction, status: StatusCode, codes: &[i64]) -> Reaction 
 }
 
 /// Returns what a person can do about it.
-fn hint(reaction: Reaction, codes: &[i64]) -> Option<&'static str> {
+fn hint(reaction: Reaction, codes: &[i64], words: &str) -> Option<&'static str> {
     match reaction {
         Reaction::Busy { .. } => Some(BUDGET),
         Reaction::Refused | Reaction::Unauthorized => codes
             .iter()
             .find_map(|code| hint_for(*code))
             .or_else(|| (reaction == Reaction::Unauthorized).then_some(TOKEN))
+            // No code for it is documented.
+            .or_else(|| words.to_ascii_lowercase().contains("comment").then_some(COMMENT))
             .or_else(|| codes.contains(&1004).then_some("mend what the API found wrong with the record")),
         _ => None,
     }
@@ -193,7 +179,7 @@ fn hint_for(code: i64) -> Option<&'static str> {
         9003 | 9004 | 9041 => {
             "ask for the record without proxy: Cloudflare proxies A, AAAA and CNAME alone, and only to public addresses"
         }
-        9021 => "give a TTL of 60 to 86400 seconds, or leave it to Cloudflare",
+        9021 => "give a TTL of 60 to 86400 seconds (from 30 on the Enterprise plan), or leave it to Cloudflare",
         9300 => "the zone's plan allows no more tags: remove the record's tags in the dashboard",
         _ => return None,
     })
@@ -216,7 +202,7 @@ mod tests {
     fn answered(status: u16, body: &str) -> Answered {
         let mut headers = HeaderMap::new();
         headers.insert("cf-ray", "8f1-FRA".parse().unwrap());
-        Answered { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
+        Answered { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into(), is_to_question: true }
     }
 
     fn refused(status: u16, code: i64) -> Failure {
@@ -313,17 +299,5 @@ mod tests {
         let none = open::<IgnoredAny>(&answered(429, "<html>"), "list").unwrap_err().error;
         assert_eq!(none.reaction, Reaction::Busy { retry_after: None });
         assert!(none.hint.unwrap().contains("1200"));
-    }
-
-    #[test]
-    fn a_page_ends_the_list_when_it_is_short_empty_or_the_last_one() {
-        let info = |text: &str| serde_json::from_str::<PageInfo>(text).unwrap();
-        let plain = info(r#"{"page":1,"per_page":100,"count":100,"total_count":250}"#);
-        assert_eq!(plain.ends(1, 5000, 100), Ok(false), "the server's page is smaller than the one we asked for");
-        assert_eq!(info(r#"{"per_page":100,"count":50,"total_count":9}"#).ends(3, 100, 50), Ok(true));
-        assert_eq!(info(r#"{"per_page":100,"count":0}"#).ends(3, 100, 0), Ok(true));
-        assert_eq!(info(r#"{"per_page":100,"count":100,"total_pages":3}"#).ends(3, 100, 100), Ok(true));
-        assert!(info(r#"{"per_page":100,"count":100}"#).ends(1, 100, 99).is_err());
-        assert_eq!(info("{}").ends(1, 100, 100), Ok(false));
     }
 }

@@ -29,11 +29,21 @@ struct State {
 }
 
 impl Cloudflare {
-    /// Returns what would surprise a person, a sentence each. The listing decides whether the zone can be asked at all; the
-    /// other two questions may be beyond what the token may ask.
+    /// Returns what would surprise a person, a sentence each. Where the budget of calls ends on the way, that is one of them.
     pub(super) async fn surprises(&self) -> Result<Vec<String>, ProviderError> {
-        let listing = self.list(&Scope::Zone).await?;
         let mut surprises = Vec::new();
+        match self.look(&mut surprises).await {
+            Err(error) if matches!(error.reaction, Reaction::Busy { .. }) => {
+                surprises.push(format!("not everything was looked at: {error}"));
+            }
+            looked => looked?,
+        }
+        Ok(surprises)
+    }
+
+    /// The listing decides whether the zone can be asked at all; the other two questions may be beyond what the token may ask.
+    async fn look(&self, surprises: &mut Vec<String>) -> Result<(), ProviderError> {
+        let listing = self.list(&Scope::Zone).await?;
         if self.api.shows_token() {
             surprises.push(format!("the API token goes unencrypted over the network {}", self.api.place()));
         }
@@ -59,7 +69,7 @@ impl Cloudflare {
             surprises.extend(self.other_name(&apex));
             surprises.extend(strays(&listing, &apex));
         }
-        Ok(surprises)
+        Ok(())
     }
 
     async fn get<T: for<'a> Deserialize<'a>>(&self, path: &str) -> Result<T, ProviderError> {
@@ -70,9 +80,8 @@ impl Cloudflare {
 
     /// Tells of a zone that was given by id and name, and is called something else.
     fn other_name(&self, apex: &Name) -> Option<String> {
-        let given = &self.id.zone;
-        (given != apex && given.as_str() != self.zone)
-            .then(|| format!("the zone {} is called {apex}, and not {given} as configured", self.zone))
+        let given = self.zone_name().filter(|given| *given != apex)?;
+        Some(format!("the zone {} is called {apex}, and not {given} as configured", self.zone))
     }
 }
 

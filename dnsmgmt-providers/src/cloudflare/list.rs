@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::value::RawValue;
 
 use super::Cloudflare;
+use super::pages::Pages;
 use super::{envelope, record};
 use crate::http::Answered;
 
@@ -39,7 +40,7 @@ impl Cloudflare {
     /// They come in the order of the names, which no other change upsets as long as nothing comes or goes.
     async fn list_once(&self, scope: &Scope, doing: &str) -> Result<Option<Listing>, ProviderError> {
         let filter = only_name(scope).map(|name| ("name", name.as_str()));
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { zone: self.zone_name().cloned(), ..Gathered::new(filter.is_some()) };
         for page in 1.. {
             let request = self
                 .api
@@ -48,20 +49,36 @@ impl Cloudflare {
                 .query(&[("order", "name"), ("direction", "asc")])
                 .query(filter.as_slice());
             let answered = self.api.send(request, doing).await?;
-            if gathered.add(&answered, scope, page, doing)? == Page::Last {
-                return Ok(gathered.listing(page > 1 && filter.is_none()));
+            if gathered.add(&answered, scope, doing)? == Page::Last {
+                self.is_as_named(&gathered, doing)?;
+                return Ok(gathered.listing());
             }
         }
         unreachable!("pages are counted without end")
+    }
+
+    /// Tells an id and a name that do not belong together by what is in the zone, which costs no call.
+    fn is_as_named(&self, gathered: &Gathered, doing: &str) -> Result<(), ProviderError> {
+        match (&gathered.outside, gathered.is_within) {
+            (Some(outside), false) => {
+                let answered =
+                    format!("the zone of the id {} holds {outside}, which is not in {}", self.zone, self.id.zone);
+                Err(ProviderError::new(Reaction::Refused, doing, answered).hint(
+                    "the zone's id is not the one of the zone's name: give the right one, or leave one of them out",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 /// Returns the listing that one page holds, as the API sends it: for benchmarks, and for answers that were kept.
 pub fn read_page(body: String) -> Result<Listing, ProviderError> {
-    let mut gathered = Gathered::default();
-    let answered = Answered { status: StatusCode::OK, headers: HeaderMap::new(), body };
-    gathered.add(&answered, &Scope::Zone, 1, "read a page of a listing")?;
-    Ok(gathered.listing(false).expect("a single page cannot drift"))
+    // A single page says nothing about the list that it is from, as little as a filtered one.
+    let mut gathered = Gathered::new(true);
+    let answered = Answered { status: StatusCode::OK, headers: HeaderMap::new(), body, is_to_question: true };
+    gathered.add(&answered, &Scope::Zone, "read a page of a listing")?;
+    Ok(gathered.listing().expect("a single page cannot drift"))
 }
 
 /// Returns the name of a scope that has just one: the API's filter takes no more.
@@ -79,33 +96,48 @@ enum Page {
 }
 
 /// What the pages of one round held.
-#[derive(Default)]
 struct Gathered {
+    pages: Pages,
+    /// The zone's name, where it was given.
+    zone: Option<Name>,
+    /// Whether a record's name is within the zone, and one that is not.
+    is_within: bool,
+    outside: Option<Name>,
     seen: HashSet<Arc<str>>,
     records: Vec<Record>,
     opaque: Vec<Opaque>,
-    total: Option<usize>,
-    drifted: bool,
     time: Option<jiff::Timestamp>,
 }
 
 impl Gathered {
+    fn new(filtered: bool) -> Self {
+        let pages = Pages::new(PAGE, filtered);
+        Self {
+            pages,
+            zone: None,
+            is_within: false,
+            outside: None,
+            seen: HashSet::new(),
+            records: Vec::new(),
+            opaque: Vec::new(),
+            time: None,
+        }
+    }
+
     /// Adds the entries of a page that were not on an earlier one.
-    fn add(&mut self, answered: &Answered, scope: &Scope, page: usize, doing: &str) -> Result<Page, ProviderError> {
+    fn add(&mut self, answered: &Answered, scope: &Scope, doing: &str) -> Result<Page, ProviderError> {
         let malformed = |why: String| envelope::malformed(answered, doing, why);
         let envelope = envelope::open::<Vec<&RawValue>>(answered, doing)?;
         let (Some(entries), Some(info)) = (envelope.result, envelope.result_info) else {
             return Err(malformed("`result` or `result_info` is missing".into()));
         };
-        let last = info.ends(page, PAGE, entries.len()).map_err(malformed)?;
-        self.drifted |= page > 1 && info.total_count != self.total;
-        self.total = info.total_count;
+        let last = self.pages.ends(&info, entries.len()).map_err(malformed)?;
         self.time = answered.date();
         let before = self.seen.len();
         entries.into_iter().for_each(|entry| self.add_entry(record::read(entry), scope));
         match last {
             true => Ok(Page::Last),
-            false if self.seen.len() == before => Err(malformed(format!("page {page} repeats earlier ones"))),
+            false if self.seen.len() == before => Err(malformed("the page repeats earlier ones".into())),
             false => Ok(Page::Inner),
         }
     }
@@ -113,6 +145,12 @@ impl Gathered {
     fn add_entry(&mut self, entry: record::Entry, scope: &Scope) {
         if !self.seen.insert(entry.id) {
             return;
+        }
+        if let (Some(zone), Ok(record)) = (&self.zone, &entry.record) {
+            match record.name().is_within(zone) {
+                true => self.is_within = true,
+                false => self.outside = self.outside.take().or_else(|| Some(record.name().clone())),
+            }
         }
         match entry.record {
             Ok(record) if scope.covers(record.name()) => self.records.push(record),
@@ -122,10 +160,9 @@ impl Gathered {
     }
 
     /// Returns the listing unless the pages drifted. The server's count tells of a record that slipped from one page to an
-    /// earlier one; it means something only where nothing was filtered.
-    fn listing(self, counted: bool) -> Option<Listing> {
-        let missed = counted && self.total.is_some_and(|total| self.seen.len() < total);
-        (!self.drifted && !missed).then(|| Listing {
+    /// earlier one.
+    fn listing(self) -> Option<Listing> {
+        (!self.pages.drifted() && !self.pages.lacks(self.seen.len())).then(|| Listing {
             records: self.records.into_iter().collect(),
             opaque: self.opaque,
             provider_time: self.time,

@@ -15,6 +15,11 @@ const AUTOMATIC: u32 = 1;
 const IN_PARTS: [&str; 11] =
     ["CERT", "DNSKEY", "DS", "HTTPS", "LOC", "NAPTR", "SMIMEA", "SSHFP", "SVCB", "TLSA", "URI"];
 
+/// Returns the types that can be listed and deleted, and not made.
+pub(super) fn in_parts() -> impl Iterator<Item = RecordType> {
+    IN_PARTS.iter().map(|mnemonic| RecordType::parse(mnemonic).expect("a mnemonic of our own"))
+}
+
 /// An entry of a listing.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -244,7 +249,7 @@ impl<'a> Fields<'a> {
                     .map_err(|_| "a CAA value is text at Cloudflare, and this one is not UTF-8".to_owned())?;
                 fields.data = Some(Parts::Caa { flags: *flags, tag, value });
             }
-            RecordData::Other { text, .. } if !IN_PARTS.contains(&data.rtype().as_str()) => {
+            RecordData::Other { text, .. } if in_parts().all(|rtype| rtype != data.rtype()) => {
                 fields.content = Some(text.to_string());
             }
             other => {
@@ -366,6 +371,15 @@ mod tests {
         assert_eq!(address.comment.as_deref(), Some("a \"b\""));
         assert_eq!(address.handles, [id]);
         assert_eq!(record(r#""name":"e.com","type":"TXT","content":"x","comment":"""#).comment, None);
+    }
+
+    #[test]
+    fn every_type_in_parts_is_one_and_cannot_be_made() {
+        assert_eq!(in_parts().count(), IN_PARTS.len());
+        for rtype in in_parts() {
+            let RecordType::Other(other) = rtype else { panic!("{rtype} is modelled") };
+            assert!(Fields::value(&RecordData::Other { rtype: other, text: "x".into() }).is_err());
+        }
     }
 
     fn wanted(rtype: &str, text: &str) -> Record {

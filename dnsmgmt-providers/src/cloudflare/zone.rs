@@ -6,8 +6,9 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::api::Api;
+use super::api::{Api, Budget};
 use super::envelope;
+use super::pages::Pages;
 use super::record::is_id;
 
 /// The most zones that the API puts on a page.
@@ -25,8 +26,13 @@ pub struct Zone {
 }
 
 /// Returns all zones that the token may see.
-pub async fn zones(url: &str, token: &SecretString) -> Result<Vec<Zone>, ProviderError> {
-    list(&Api::new(url, token)?, None).await
+pub async fn zones(url: &str, token: &SecretString, budget: &Budget) -> Result<Vec<Zone>, ProviderError> {
+    list(&Api::new(url, token, budget.clone())?, None).await
+}
+
+/// Returns all zones that the token may see if they fit on one page, which costs one call.
+pub async fn few_zones(url: &str, token: &SecretString, budget: &Budget) -> Result<Option<Vec<Zone>>, ProviderError> {
+    list_pages(&Api::new(url, token, budget.clone())?, None, 1).await
 }
 
 /// Returns the zones that a name belongs to: those with the longest name that it ends in. There are several where the token
@@ -64,7 +70,8 @@ pub(super) fn checked_id(id: &str) -> Result<String, ProviderError> {
     }
     Err(ProviderError::new(
         Reaction::Refused,
-        format!("use the Cloudflare zone `{id}`"),
+        "use the Cloudflare zone of the given id",
+        // What was given is not shown, because it may be the token.
         "a zone's id has 32 hexadecimal digits",
     )
     .hint("copy the zone id from the zone's overview page, or give the zone's name instead"))
@@ -80,9 +87,15 @@ fn seen(zones: &[Zone]) -> String {
 }
 
 async fn list(api: &Api, name: Option<&Name>) -> Result<Vec<Zone>, ProviderError> {
+    Ok(list_pages(api, name, usize::MAX).await?.expect("no list has more pages than can be counted"))
+}
+
+/// Returns the zones, nothing where there are more pages than `most`.
+async fn list_pages(api: &Api, name: Option<&Name>, most: usize) -> Result<Option<Vec<Zone>>, ProviderError> {
     let doing = format!("list the zones {}", api.place());
+    let mut pages = Pages::new(PAGE, name.is_some());
     let mut zones = Vec::new();
-    for page in 1.. {
+    for page in 1..=most {
         let query = [("page", page), ("per_page", PAGE)];
         let request = api
             .request(Method::GET, "/zones")
@@ -93,7 +106,7 @@ async fn list(api: &Api, name: Option<&Name>) -> Result<Vec<Zone>, ProviderError
         let (Some(found), Some(info)) = (envelope.result, envelope.result_info) else {
             return Err(envelope::malformed(&answered, &doing, "`result` or `result_info` is missing"));
         };
-        let last = info.ends(page, PAGE, found.len()).map_err(|why| envelope::malformed(&answered, &doing, why))?;
+        let last = pages.ends(&info, found.len()).map_err(|why| envelope::malformed(&answered, &doing, why))?;
         let before = zones.len();
         for listed in found {
             let zone = listed.zone().map_err(|why| envelope::malformed(&answered, &doing, why))?;
@@ -101,14 +114,18 @@ async fn list(api: &Api, name: Option<&Name>) -> Result<Vec<Zone>, ProviderError
                 zones.push(zone);
             }
         }
-        if last {
-            break;
+        match last {
+            true if pages.lacks(zones.len()) => {
+                return Err(envelope::malformed(&answered, &doing, "there are fewer zones than it says"));
+            }
+            true => return Ok(Some(zones)),
+            false => {}
         }
         if zones.len() == before {
             return Err(envelope::malformed(&answered, &doing, format!("page {page} repeats an earlier one")));
         }
     }
-    Ok(zones)
+    Ok(None)
 }
 
 #[derive(Deserialize)]
@@ -156,6 +173,7 @@ mod tests {
     #[test]
     fn an_id_is_32_hexadecimal_digits() {
         assert_eq!(checked_id("023E105F4ECEF8AD9CA31A8372D0C353 ").unwrap(), "023e105f4ecef8ad9ca31a8372d0c353");
+        assert!(!format!("{:?}", checked_id("s3cret").unwrap_err()).contains("s3cret"));
         for wrong in ["", "example.com", "023e105f4ecef8ad9ca31a8372d0c35", "../../user/tokens/verify/0123456"] {
             assert_eq!(checked_id(wrong).unwrap_err().reaction, Reaction::Refused, "{wrong}");
         }

@@ -1,10 +1,11 @@
 //! Providers from variables alone, as containers configure them. Such a provider is named after its kind.
 
+use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
 use dnsmgmt_core::name::Name;
 
-use crate::cloudflare::CloudflareZone;
+use crate::cloudflare::{Budget, CloudflareZone};
 
 use super::check;
 use super::diagnostic::Diagnostic;
@@ -14,10 +15,19 @@ use super::vars::{
     CF_ZONE_ID, Environment, Value, Variable, ZONEFILE_ORIGIN, ZONEFILE_PATH,
 };
 
-/// Returns one provider for each kind whose variables are set.
-pub(crate) fn providers(environment: &Environment) -> Result<Vec<Provider>, Diagnostic> {
-    let all = [zonefile(environment)?, adguard(environment)?, cloudflare(environment)?];
-    Ok(all.into_iter().flatten().collect())
+/// Returns one provider for each kind whose variables are set; one whose variables are wrong says so when it is chosen.
+pub(crate) fn providers(environment: &Environment) -> Vec<Provider> {
+    let host_alone = environment.has(&ADGUARD_HOST) && !environment.has(&ADGUARD_URL);
+    let all = [
+        (Kind::Zonefile, &ZONEFILE_PATH, zonefile(environment)),
+        (Kind::AdGuard, if host_alone { &ADGUARD_HOST } else { &ADGUARD_URL }, adguard(environment)),
+        (Kind::Cloudflare, &CF_API_TOKEN, cloudflare(environment)),
+    ];
+    let one = |(kind, variable, service)| match service {
+        Ok(service) => Some(provider(kind, variable, service?)),
+        Err(error) => Some(provider(kind, variable, Service::Broken { kind, error })),
+    };
+    all.into_iter().filter_map(one).collect()
 }
 
 /// Returns what is set and configures nothing, because the variable that it stands beside is not.
@@ -31,23 +41,23 @@ pub(crate) fn without_effect(environment: &Environment) -> Vec<(&'static Variabl
     beside.iter().flat_map(|(main, others)| others.iter().filter(set).map(|other| (*other, *main))).collect()
 }
 
-fn zonefile(environment: &Environment) -> Result<Option<Provider>, Diagnostic> {
+fn zonefile(environment: &Environment) -> Result<Option<Service>, Diagnostic> {
     let Some(path) = environment.value(&ZONEFILE_PATH)? else { return Ok(None) };
     let origin = environment.value(&ZONEFILE_ORIGIN)?;
     let name = origin.map(|origin| zone(&origin, &origin.text)).transpose()?;
     let zones = vec![ZoneFile { name, path: path.text.into() }];
-    Ok(Some(provider(Kind::Zonefile, &ZONEFILE_PATH, Service::Zonefile { zones })))
+    Ok(Some(Service::Zonefile { zones }))
 }
 
-fn adguard(environment: &Environment) -> Result<Option<Provider>, Diagnostic> {
-    let (variable, url) = match (environment.value(&ADGUARD_URL)?, environment.value(&ADGUARD_HOST)?) {
+fn adguard(environment: &Environment) -> Result<Option<Service>, Diagnostic> {
+    let url = match (environment.value(&ADGUARD_URL)?, environment.value(&ADGUARD_HOST)?) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => return Err(both(&ADGUARD_URL, &ADGUARD_HOST)),
         (Some(url), None) => {
             check::url(&url.text).map_err(|why| url.wrong(why))?;
-            (&ADGUARD_URL, url.text)
+            url.text
         }
-        (None, Some(host)) => (&ADGUARD_HOST, url_of(&host, environment)?),
+        (None, Some(host)) => url_of(&host, environment)?,
     };
     let login = match (environment.value(&ADGUARD_USERNAME)?, environment.has(&ADGUARD_PASSWORD)) {
         (None, false) => None,
@@ -55,7 +65,7 @@ fn adguard(environment: &Environment) -> Result<Option<Provider>, Diagnostic> {
         (Some(_), false) => return Err(alone(&ADGUARD_USERNAME, &ADGUARD_PASSWORD)),
         (None, true) => return Err(alone(&ADGUARD_PASSWORD, &ADGUARD_USERNAME)),
     };
-    Ok(Some(provider(Kind::AdGuard, variable, Service::AdGuard { url, login })))
+    Ok(Some(Service::AdGuard { url, login }))
 }
 
 fn url_of(host: &Value, environment: &Environment) -> Result<String, Diagnostic> {
@@ -75,7 +85,7 @@ fn url_of(host: &Value, environment: &Environment) -> Result<String, Diagnostic>
     Ok(url)
 }
 
-fn cloudflare(environment: &Environment) -> Result<Option<Provider>, Diagnostic> {
+fn cloudflare(environment: &Environment) -> Result<Option<Service>, Diagnostic> {
     if !environment.has(&CF_API_TOKEN) {
         return Ok(None);
     }
@@ -94,15 +104,15 @@ fn cloudflare(environment: &Environment) -> Result<Option<Provider>, Diagnostic>
         check::url(&url.text).map_err(|why| url.wrong(why))?;
     }
     let url = url.map(|url| url.text);
-    let service = Service::Cloudflare { url, token: variable_secret(&TOKEN), zones, batch: None };
-    Ok(Some(provider(Kind::Cloudflare, &CF_API_TOKEN, service)))
+    let (token, budget) = (variable_secret(&TOKEN), Budget::default());
+    Ok(Some(Service::Cloudflare { url, token, zones, batch: None, budget }))
 }
 
 fn zone_names(value: &Value) -> Result<Vec<Name>, Diagnostic> {
-    let mut names = Vec::new();
+    let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
     for text in value.text.split(',').map(str::trim).filter(|text| !text.is_empty()) {
         let name = zone(value, text)?;
-        if names.contains(&name) {
+        if !seen.insert(name.clone()) {
             return Err(value.wrong(format!("the zone `{name}` is there twice")));
         }
         names.push(name);

@@ -33,12 +33,13 @@ pub(crate) fn url(text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks an id of a Cloudflare zone: 32 hexadecimal digits (Cloudflare API, "Zone Details").
+/// Checks an id of a Cloudflare zone: 32 hexadecimal digits (Cloudflare API, "Zone Details"). What is wrong is said without the
+/// value, which may be the token.
 pub(crate) fn zone_id(text: &str) -> Result<(), String> {
     if text.len() == 32 && text.bytes().all(|octet| octet.is_ascii_hexdigit()) {
         return Ok(());
     }
-    Err(format!("`{text}` is not a zone id; an id is 32 hexadecimal digits and stands on the zone's overview page"))
+    Err("this is not a zone id; an id is 32 hexadecimal digits and stands on the zone's overview page".into())
 }
 
 /// Checks a provider's name, which stands in reports and in the database.

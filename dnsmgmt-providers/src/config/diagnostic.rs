@@ -102,13 +102,14 @@ pub(crate) struct Place {
     span: Range<usize>,
 }
 
-/// The keys whose values may be shown. Any other may be a secret, or a secret under a misspelt key.
-const SHOWN: [&str; 11] =
-    ["default", "kind", "url", "username", "token_file", "password_file", "zones", "name", "id", "path", "batch"];
+/// The keys whose values may be shown. Any other may be a secret: under a misspelt key, or in the place of its file or of a
+/// zone's id.
+const SHOWN: [&str; 8] = ["default", "kind", "url", "username", "zones", "name", "path", "batch"];
 
 /// Returns how many bytes of a line with keys may be shown.
 fn visible_keys(line: &str) -> usize {
-    let user_in_url = line.contains("://") && line.contains('@');
+    // A user and a password in an address, however badly that is spelled; an escape may stand for the `@`.
+    let user_in_url = line.contains(['@', '\\']);
     for (equals, _) in line.match_indices('=') {
         let before = line[..equals].trim_end_matches([' ', '\t', '"', '\'']);
         let key = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').next();

@@ -1,5 +1,6 @@
 //! The shape of dnsmgmt.toml. It is read from the tree and not by derived code, so that every error knows its key.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use dnsmgmt_core::name::Name;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::cloudflare::CloudflareZone;
+use crate::cloudflare::{Budget, CloudflareZone};
 
 use super::check;
 use super::diagnostic::{Diagnostic, Source};
@@ -88,6 +89,7 @@ fn provider(name: &str, table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Resu
             token: secret(table, &TOKEN, inline)?.unwrap_or_else(|| left_out(table, &TOKEN)),
             zones: cloud_zones(table)?,
             batch: batch(table)?,
+            budget: Budget::default(),
         },
     };
     let place = table.source.place(table.at.clone());
@@ -125,7 +127,8 @@ fn secret(table: &Table<'_>, key: &SecretKey, inline: &mut Vec<Diagnostic>) -> R
             Ok(Some(Secret::Inline(text.text.into())))
         }
         (None, Some(text)) => {
-            Ok(Some(Secret::File { path: table.path(text.text), place: table.source.place(text.at) }))
+            let (path, is_bare) = (table.path(text.text), !text.text.contains('/'));
+            Ok(Some(Secret::File { path, is_bare, place: table.source.place(text.at) }))
         }
     }
 }
@@ -152,7 +155,7 @@ fn batch(table: &Table<'_>) -> Result<Option<usize>, Diagnostic> {
 
 fn zone_files(table: &Table<'_>) -> Result<Vec<ZoneFile>, Diagnostic> {
     let Some(zones) = table.array("zones")? else { return Err(table.missing("zones")) };
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     zones
         .iter()
         .map(|entry| {
@@ -166,7 +169,7 @@ fn zone_files(table: &Table<'_>) -> Result<Vec<ZoneFile>, Diagnostic> {
 
 fn cloud_zones(table: &Table<'_>) -> Result<Vec<CloudflareZone>, Diagnostic> {
     let Some(zones) = table.array("zones")? else { return Ok(Vec::new()) };
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     zones
         .iter()
         .map(|entry| {
@@ -184,12 +187,11 @@ fn cloud_zones(table: &Table<'_>) -> Result<Vec<CloudflareZone>, Diagnostic> {
         .collect()
 }
 
-fn zone_name(table: &Table<'_>, text: Text<'_>, seen: &mut Vec<Name>) -> Result<Name, Diagnostic> {
+fn zone_name(table: &Table<'_>, text: Text<'_>, seen: &mut BTreeSet<Name>) -> Result<Name, Diagnostic> {
     let name = check::zone(text.text).map_err(|why| table.source.wrong(text.at.clone(), why))?;
-    if seen.contains(&name) {
+    if !seen.insert(name.clone()) {
         return Err(table.source.wrong(text.at, format!("the zone `{name}` is there twice")));
     }
-    seen.push(name.clone());
     Ok(name)
 }
 

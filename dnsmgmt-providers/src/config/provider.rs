@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use dnsmgmt_core::name::Name;
 use secrecy::SecretString;
 
-use crate::cloudflare::CloudflareZone;
+use crate::cloudflare::{Budget, CloudflareZone};
 
 use super::diagnostic::{Diagnostic, Place};
-use super::vars::{ADGUARD_PASSWORD, CF_API_TOKEN, Environment, Variable, one_line};
+use super::vars::{ADGUARD_PASSWORD, CF_API_TOKEN, Environment, Variable, may_be_shown, one_line};
 
 /// A provider as it is configured.
 #[derive(Debug, Clone)]
@@ -31,6 +31,7 @@ impl Provider {
             Service::Zonefile { .. } => Kind::Zonefile,
             Service::AdGuard { .. } => Kind::AdGuard,
             Service::Cloudflare { .. } => Kind::Cloudflare,
+            Service::Broken { kind, .. } => kind,
         }
     }
 
@@ -44,6 +45,15 @@ impl Provider {
         &self.origin
     }
 
+    /// Returns its secret, if it has one.
+    pub(crate) fn secret(&self) -> Option<&Secret> {
+        match &self.service {
+            Service::AdGuard { login, .. } => login.as_ref().map(|login| &login.password),
+            Service::Cloudflare { token, .. } => Some(token),
+            Service::Zonefile { .. } | Service::Broken { .. } => None,
+        }
+    }
+
     /// Returns the names of what can be connected to; nothing is a name that is not known yet.
     pub(crate) fn candidates(&self) -> Vec<Option<Name>> {
         match &self.service {
@@ -51,6 +61,7 @@ impl Provider {
             Service::AdGuard { .. } => vec![Some(Name::root())],
             Service::Cloudflare { zones, .. } if zones.is_empty() => vec![None],
             Service::Cloudflare { zones, .. } => zones.iter().map(zone_name).collect(),
+            Service::Broken { .. } => vec![None],
         }
     }
 }
@@ -123,9 +134,25 @@ impl fmt::Display for Kind {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Service {
-    Zonefile { zones: Vec<ZoneFile> },
-    AdGuard { url: String, login: Option<Login> },
-    Cloudflare { url: Option<String>, token: Secret, zones: Vec<CloudflareZone>, batch: Option<usize> },
+    Zonefile {
+        zones: Vec<ZoneFile>,
+    },
+    AdGuard {
+        url: String,
+        login: Option<Login>,
+    },
+    Cloudflare {
+        url: Option<String>,
+        token: Secret,
+        zones: Vec<CloudflareZone>,
+        batch: Option<usize>,
+        budget: Budget,
+    },
+    /// What cannot be used, and why. That is said when it is chosen, so that the others can be used.
+    Broken {
+        kind: Kind,
+        error: Diagnostic,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -147,6 +174,8 @@ pub(crate) enum Secret {
     Inline(SecretString),
     File {
         path: PathBuf,
+        /// Whether it was given without a folder.
+        is_bare: bool,
         place: Place,
     },
     /// In a variable. The place is that of the provider's table which leaves it out.
@@ -171,10 +200,20 @@ pub(crate) const PASSWORD: SecretKey =
     SecretKey { what: "password", inline: "password", file: "password_file", variable: &ADGUARD_PASSWORD };
 
 impl Secret {
+    /// Returns the file that holds it, and where that is named.
+    pub(crate) fn file(&self) -> Option<(&Path, &Place)> {
+        match self {
+            Self::File { path, place, .. } => Some((path, place)),
+            Self::Inline(_) | Self::Variable { .. } => None,
+        }
+    }
+
     pub(crate) fn read(&self, environment: &Environment) -> Result<SecretString, Diagnostic> {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),
-            Self::File { path, place } => read_file(path).map_err(|error| error.at(place.clone(), "named here")),
+            Self::File { path, is_bare, place } => {
+                read_file(path, *is_bare).map_err(|error| error.at(place.clone(), "named here"))
+            }
             Self::Variable { key, left_out } => match environment.value(key.variable)? {
                 Some(value) => Ok(value.text.into()),
                 None => Err(missing(key, left_out.as_ref())),
@@ -183,10 +222,11 @@ impl Secret {
     }
 }
 
-fn read_file(path: &Path) -> Result<SecretString, Diagnostic> {
-    let what = format!("the file {}", path.display());
+fn read_file(path: &Path, is_bare: bool) -> Result<SecretString, Diagnostic> {
+    let what =
+        if may_be_shown(path, is_bare) { format!("the file {}", path.display()) } else { "the secret's file".into() };
     let line = one_line(path, &what)?;
-    if line.is_empty() { Err(Diagnostic::new(format!("{what} is empty"))) } else { Ok(line.into()) }
+    if line.trim().is_empty() { Err(Diagnostic::new(format!("{what} is empty"))) } else { Ok(line.into()) }
 }
 
 fn missing(key: &SecretKey, left_out: Option<&Place>) -> Diagnostic {

@@ -6,7 +6,7 @@ use dnsmgmt_core::name::Name;
 use secrecy::SecretString;
 
 use crate::adguard::{AdGuardConfig, Credentials};
-use crate::cloudflare::{CLOUDFLARE_API, CloudflareConfig, CloudflareZone, DEFAULT_BATCH};
+use crate::cloudflare::{Budget, CLOUDFLARE_API, CloudflareConfig, CloudflareZone, DEFAULT_BATCH};
 use crate::zonefile::ZonefileConfig;
 
 use super::Settings;
@@ -59,12 +59,13 @@ pub(crate) struct CloudflareToken {
     pub(crate) url: String,
     pub(crate) token: SecretString,
     pub(crate) batch: usize,
+    pub(crate) budget: Budget,
 }
 
 impl CloudflareToken {
     pub(crate) fn with(self, zone: CloudflareZone) -> CloudflareConfig {
-        let Self { name, url, token, batch } = self;
-        CloudflareConfig { name, url, token, zone, batch }
+        let Self { name, url, token, batch, budget } = self;
+        CloudflareConfig { name, url, token, zone, batch, budget }
     }
 }
 
@@ -100,18 +101,19 @@ impl Settings {
         groups.into_iter().map(|(choice, names)| self.target(choice, zone, names)).collect()
     }
 
-    /// Returns every zone of the named provider (by the caller, else by `DNSMGMT_PROVIDER`), else of all providers.
-    pub fn every_target(&self, provider: Option<&str>) -> Result<Vec<Target>, Diagnostic> {
+    /// Returns every zone of the named provider (by the caller, else by `DNSMGMT_PROVIDER`), else of all providers, each with
+    /// its provider. Where one provider cannot be used, the others can.
+    pub fn every_target(
+        &self,
+        provider: Option<&str>,
+    ) -> Result<impl Iterator<Item = (&Provider, Result<Target, Diagnostic>)>, Diagnostic> {
         let providers = match self.asked(provider)? {
             Some(provider) => vec![provider],
             None if self.usable().is_empty() => return Err(self.nothing_configured()),
             None => self.usable(),
         };
-        providers
-            .iter()
-            .flat_map(|provider| choices(provider, None, None))
-            .map(|choice| self.target(choice, None, Vec::new()))
-            .collect()
+        let choices = providers.into_iter().flat_map(|provider| choices(provider, None, None));
+        Ok(choices.map(|choice| (choice.provider, self.target(choice, None, Vec::new()))))
     }
 
     fn choose(
@@ -336,15 +338,17 @@ impl Choice<'_> {
                 let credentials = login.as_ref().map(|login| login.read(environment)).transpose()?;
                 Bound::AdGuard(AdGuardConfig { name, url: url.clone(), credentials })
             }
-            Service::Cloudflare { url, token, zones, batch } => {
+            Service::Cloudflare { url, token, zones, batch, budget } => {
                 let url = url.clone().unwrap_or_else(|| CLOUDFLARE_API.into());
                 let batch = batch.unwrap_or(DEFAULT_BATCH);
-                let token = CloudflareToken { name, url, token: token.read(environment)?, batch };
+                let (token, budget) = (token.read(environment)?, budget.clone());
+                let token = CloudflareToken { name, url, token, batch, budget };
                 match called(zones.get(self.zone), asked) {
                     Some(zone) => Bound::Cloudflare(token.with(zone)),
                     None => Bound::CloudflareToken(token),
                 }
             }
+            Service::Broken { error, .. } => return Err(error.clone()),
         })
     }
 }

@@ -153,7 +153,8 @@ mod variables {
         let machine = Machine::new("");
         machine.write("token", "from-file\r\n").write("credentials/cf_api_token", "from-credential\n");
         machine.write("empty-credential/CF_API_TOKEN", "\n").write("upper/CF_API_TOKEN", "upper");
-        machine.write("upper/cf_api_token", "lower");
+        machine.write("upper/cf_api_token", "lower").write("mark", "\u{feff}marked\n");
+        machine.write("half/CF_API_TOKEN", " \n").write("half/cf_api_token", "lower");
         let credentials = ("CREDENTIALS_DIRECTORY", "@credentials");
         let table: &[(Variables<'_>, Option<&str>)] = &[
             (&[("CF_API_TOKEN", "set"), credentials], Some("set")),
@@ -161,6 +162,8 @@ mod variables {
             (&[("CF_API_TOKEN_FILE", "@token"), ("CF_API_TOKEN", ""), credentials], Some("from-file")),
             (&[credentials], Some("from-credential")),
             (&[("CREDENTIALS_DIRECTORY", "@upper")], Some("upper")),
+            (&[("CREDENTIALS_DIRECTORY", "@half")], Some("lower")),
+            (&[("CF_API_TOKEN_FILE", "@mark")], Some("marked")),
             (&[("CREDENTIALS_DIRECTORY", "credentials")], None),
             (&[("CREDENTIALS_DIRECTORY", "@nowhere")], None),
         ];
@@ -174,6 +177,34 @@ mod variables {
         }
         let empty = machine.load(&[("CREDENTIALS_DIRECTORY", "@empty-credential")]).unwrap();
         assert!(empty.select(None, None, None).is_err(), "an empty credential is none");
+        let other = machine.load(&[("CREDENTIALS_DIRECTORY", "@empty-credential"), ("ZONEFILE_PATH", "lab")]).unwrap();
+        assert_eq!(other.select(None, None, None).unwrap().provider(), "zonefile", "nor one beside another");
+    }
+
+    #[test]
+    fn that_are_wrong_stop_only_the_provider_that_they_configure() {
+        let machine = Machine::new(HOUSE);
+        let variables = [
+            ("CF_API_TOKEN", "x"),
+            ("CF_ZONE_FILE", "@nowhere"),
+            ("ADGUARD_URL", "x"),
+            ("ADGUARD_URL_FILE", "@nowhere"),
+        ];
+        let settings = machine.load(&variables).unwrap();
+        assert_eq!(settings.select(None, None, Some(&name("a.lab.example"))).unwrap().provider(), "lab");
+        let error = settings.select(Some("cloudflare"), None, None).unwrap_err();
+        assert_eq!(
+            machine.shown(&error),
+            "could not read the file /nowhere (`CF_ZONE_FILE`): No such file or directory (os error 2)"
+        );
+        let error = settings.select(Some("adguard"), None, None).unwrap_err();
+        assert!(error.to_string().starts_with("both `ADGUARD_URL` and `ADGUARD_URL_FILE` are set"), "{error}");
+        let alone = Machine::new("");
+        let settings = alone.load(&[&variables[..], &[("ZONEFILE_PATH", "lab")]].concat()).unwrap();
+        assert_eq!(settings.select(Some("zonefile"), None, None).unwrap().provider(), "zonefile");
+        let all: Vec<_> = settings.every_target(None).unwrap().collect();
+        let usable: Vec<_> = all.iter().map(|(provider, target)| (provider.name(), target.is_ok())).collect();
+        assert_eq!(usable, [("zonefile", true), ("adguard", false), ("cloudflare", false)]);
     }
 
     #[test]
@@ -252,6 +283,9 @@ mod variables {
             &[token, ("CF_ZONE_FILE", "@zone")],
             &[token, ("CF_ZONE", "a.example,A.example.")],
             &[token, ("CF_ZONE_ID", "example.com")],
+            &[token, ("CF_ZONE_ID", "hunter2-zxcvbnmasdfghjklqwertyuiop")],
+            &[("CF_API_TOKEN_FILE", "hunter2-zxcvbnmasdfghjklqwertyuiop")],
+            &[("CF_API_TOKEN_FILE", "hunter2/zxcvbnmasdfghjklqwertyuiop")],
             &[token, ("CF_ZONE_ID", ID), ("CF_ZONE", "a.example,b.example")],
             &[token, ("CF_API_URL", "api.example")],
             &[("ADGUARD_URL", "ftp://dns")],
@@ -370,6 +404,19 @@ mod the_file {
         ");
         machine.write("etc/dnsmgmt/dnsmgmt.toml", &HOUSE.replace("token =", "token_file ="));
         assert_eq!(warnings(0o644), "");
+        machine.write("etc/dnsmgmt/hunter2-token", "secret");
+        let path = machine.path("etc/dnsmgmt/hunter2-token");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(warnings(0o644), "");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        insta::assert_snapshot!(warnings(0o640));
+    }
+
+    #[test]
+    fn may_name_a_hundred_thousand_zones() {
+        let zones: String = (0..100_000).map(|number| format!("\"z{number}.example\",")).collect();
+        let file = read(&format!("[providers.p]\nkind = \"cloudflare\"\nzones = [{zones}]")).unwrap();
+        assert_eq!(file.providers[0].zones().len(), 100_000);
     }
 
     #[test]
@@ -395,6 +442,10 @@ mod the_file {
             "[providers.home]\nkind = \"adguard\"\nurl = \"http://dns\"\nzones = [\"example.com\"]",
             "[providers.home]\nkind = \"adguard\"\nurl = \"dns:3000\"",
             "[providers.home]\nkind = \"adguard\"\nurl = \"http://admin:hunter2@dns\"",
+            "[providers.home]\nkind = \"adguard\"\nurl = \"admin:hunter2@192.168.1.2\"",
+            "[providers.home]\nkind = \"adguard\"\nurl = \"//admin:hunter2@dns\"",
+            "[providers.home]\nkind = \"adguard\"\nurl = \"http:/admin:hunter2@dns\"",
+            "[providers.home]\nkind = \"adguard\"\nurl = \"//admin:hunter2\\u0040dns\"",
             "[providers.home]\nkind = \"adguard\"\nurl = \"http://dns\"\npassword = \"hunter2\"",
             "[providers.home]\nkind = \"adguard\"\nurl = \"http://dns\"\nusername = \"a\"\npassword = 22",
             "[providers.home]\nkind = \"adguard\"\nurl = \"http://dns\"\nusername = \"a\"\npasswort = \"hunter2\"",
@@ -408,6 +459,7 @@ mod the_file {
             "[providers.public]\nkind = \"cloudflare\"\nzones = [1]",
             "[providers.public]\nkind = \"cloudflare\"\nzones = [{ id = \"023e105f4ecef8ad9ca31a8372d0c353\" }]",
             "[providers.public]\nkind = \"cloudflare\"\nzones = [{ name = \"example.com\", id = \"023e\" }]",
+            "[providers.public]\nkind = \"cloudflare\"\nzones = [{ name = \"example.com\", id = \"hunter2\" }]",
             "[providers.public]\nkind = \"cloudflare\"\nzones = [{ name = \"example.com\", path = \"x\" }]",
             "[providers.public]\nkind = \"cloudflare\"\nbatch = 5000",
             "[providers.public]\nkind = \"cloudflare\"\nbatch = \"200\"",
@@ -509,7 +561,7 @@ mod selection {
         let (_machine, settings) = house();
         let zones = |provider| {
             let targets = settings.every_target(provider).unwrap();
-            targets.iter().map(|target| target.zone().unwrap().to_string()).collect::<Vec<_>>()
+            targets.map(|(_, target)| target.unwrap().zone().unwrap().to_string()).collect::<Vec<_>>()
         };
         assert_eq!(zones(None), [".", "example.com", "sub.example.com", "lab.example", "b.lab.example"]);
         assert_eq!(zones(Some("lab")), ["lab.example", "b.lab.example"]);
@@ -519,6 +571,10 @@ mod selection {
     fn reads_only_the_secrets_of_what_it_takes() {
         let machine = Machine::new(&HOUSE.replace("token = ", "token_file = "));
         let settings = machine.load(&[]).unwrap();
+        let error = settings.select(Some("public"), Some(&name("example.com")), None).unwrap_err();
+        assert!(!error.to_string().contains(SECRET), "a token in its file's place: {error}");
+        let good = settings.every_target(None).unwrap().filter(|(_, target)| target.is_ok());
+        assert_eq!(good.map(|(provider, _)| provider.name()).collect::<Vec<_>>(), ["home", "lab", "lab"]);
         assert_eq!(settings.select(Some("home"), None, None).unwrap().provider(), "home");
         assert!(settings.select(Some("public"), Some(&name("example.com")), None).is_err());
     }
@@ -578,7 +634,10 @@ mod secrets {
     fn do_not_reach_debug() {
         let machine = Machine::new(&HOUSE.replace("\"http://192.168.1.2\"", "\"http://dns\"\nusername = \"admin\""));
         let settings = machine.load(&[("ADGUARD_PASSWORD", "hunter2"), ("DNSMGMT_PROVIDER", "home")]).unwrap();
-        let shown = format!("{settings:?} {:?}", settings.every_target(None).unwrap());
+        let shown = format!(
+            "{settings:?} {:?}",
+            settings.every_target(None).unwrap().map(|(_, target)| target.unwrap()).collect::<Vec<_>>()
+        );
         assert!(shown.contains("ADGUARD_PASSWORD") && shown.contains("admin"), "{shown}");
         assert!(!shown.contains(SECRET), "{shown}");
         let target = settings.select(None, None, None).unwrap();

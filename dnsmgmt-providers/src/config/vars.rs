@@ -82,13 +82,13 @@ impl Environment {
             Carrier::Variable(name) => utf8(name, self.get(name).unwrap_or_default())?,
             Carrier::File { path, .. } | Carrier::Credential(path) => one_line(path, &carrier)?,
         };
-        match (&carrier, text.is_empty()) {
+        match (&carrier, text.trim().is_empty()) {
             (Carrier::File { .. }, true) => Err(Diagnostic::new(format!("{carrier} is empty"))),
             (_, empty) => Ok((!empty).then_some(Value { text, carrier })),
         }
     }
 
-    /// Returns whether there is a value, without reading files.
+    /// Returns whether there is a value, or a file that is to hold one.
     pub(crate) fn has(&self, variable: &Variable) -> bool {
         self.carrier(variable).is_some()
     }
@@ -110,8 +110,10 @@ impl Environment {
 
     fn carrier(&self, variable: &Variable) -> Option<Carrier> {
         let name = variable.name;
-        let credential =
-            |name: &str| Some(self.folder("CREDENTIALS_DIRECTORY")?.join(name)).filter(|path| path.is_file());
+        let credential = |name: &str| {
+            let path = self.folder("CREDENTIALS_DIRECTORY")?.join(name);
+            (path.is_file() && !is_empty(&path)).then_some(path)
+        };
         if self.get(name).is_some() {
             return Some(Carrier::Variable(name));
         }
@@ -152,16 +154,34 @@ impl fmt::Display for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(name) => write!(f, "`{name}`"),
-            Self::File { name, path } => write!(f, "the file {} (`{name}_FILE`)", path.display()),
+            Self::File { name, path } if may_be_shown(path, path.components().count() == 1) => {
+                write!(f, "the file {} (`{name}_FILE`)", path.display())
+            }
+            Self::File { name, .. } => write!(f, "the file that `{name}_FILE` names"),
             Self::Credential(path) => write!(f, "the credential {}", path.display()),
         }
     }
 }
 
+/// Returns whether a path may be shown: it leads somewhere. Otherwise it may be the secret itself in the place of its file.
+pub(crate) fn may_be_shown(path: &Path, is_bare: bool) -> bool {
+    path.exists() || (!is_bare && path.parent().is_some_and(Path::is_dir))
+}
+
+/// A file that cannot be read counts as not empty, so that this is said.
+fn is_empty(path: &Path) -> bool {
+    fs::read_to_string(path).is_ok_and(|text| without_mark(&text).trim().is_empty())
+}
+
+/// Some editors put a byte order mark in front.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// Returns a file's only line, without its end.
 pub(crate) fn one_line(path: &Path, what: &dyn fmt::Display) -> Result<String, Diagnostic> {
     let text = fs::read_to_string(path).map_err(|error| unreadable(what, &error))?;
-    let line = text.trim_end_matches(['\n', '\r']);
+    let line = without_mark(&text).trim_end_matches(['\n', '\r']);
     if line.contains(char::is_control) {
         let message = format!("{what} has more than one line, or control characters; a value is one line");
         return Err(Diagnostic::new(message));
