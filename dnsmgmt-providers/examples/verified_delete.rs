@@ -9,7 +9,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("lab.zone");
     std::fs::write(&path, "$TTL 1h\n@ SOA ns host 1 1h 15m 1w 5m\n@ NS ns\nns A 10.0.0.1\nold A 10.0.0.2\n")?;
-    let config = ZonefileConfig { name: "lab".into(), path, origin: Some("lab.example".parse()?) };
+    let config = ZonefileConfig { name: "lab".into(), path, origin: Some("lab.example".parse()?), make_missing: false };
     let zone = Zonefile::open(config)?;
 
     let selector = by_hand::Selector { name: "old.lab.example".parse()?, rtype: None, data: None };

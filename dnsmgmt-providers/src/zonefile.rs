@@ -2,8 +2,8 @@
 //!
 //! What is not changed stays byte for byte, comments and layout included; the SOA's serial goes up by one with each
 //! [`apply`](DnsProvider::apply) that changes something. The file is replaced in one step under a lock, so that a server, or a
-//! program that is killed, never meets half of it; it keeps its mode and its owner, extended attributes are not copied. Telling
-//! the server to read it again is left to the caller.
+//! program that is killed, never meets half of it; it keeps its mode, its owner, its access control list and its SELinux label, or
+//! is not replaced; other extended attributes are not copied. Telling the server to read it again is left to the caller.
 //!
 //! Where an entry inherits its TTL, the listing shows what BIND serves: that of `$TTL`, else the last one stated (RFC 2308 section
 //! 4, RFC 1035 section 5.1); Knot and NSD know only `$TTL`. A TTL is written as it is asked for, beside siblings with another
@@ -12,19 +12,22 @@
 //! `$INCLUDE`, `$GENERATE` and classes other than IN are refused, because a file that has them cannot be edited without changing
 //! what it means.
 
+mod attributes;
 mod edit;
 mod entries;
+mod head;
 mod index;
 mod loadable;
 mod lock;
+mod obstacles;
 mod render;
 mod replace;
 mod surprises;
 mod tokens;
+mod trouble;
 mod values;
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -38,6 +41,7 @@ use dnsmgmt_core::record_set::{Listing, Opaque, RecordSet, Scope};
 
 use entries::ZoneText;
 use replace::Version;
+use trouble::Trouble;
 use values::Identity;
 
 /// Which file, under which name.
@@ -47,9 +51,11 @@ pub struct ZonefileConfig {
     pub name: String,
     /// The file; a symbolic link is followed and stays.
     pub path: PathBuf,
-    /// The zone. Without it the owner of the file's SOA is taken, else a `$ORIGIN` before the first entry. With it the file need
-    /// not exist: it counts as an empty zone and is made by the first creation.
+    /// The zone. Without it the owner of the file's SOA is taken, else a `$ORIGIN` before the first entry.
     pub origin: Option<Name>,
+    /// Whether a file that does not exist counts as an empty zone, to be made by the first creation; its folder must exist and the
+    /// origin be given. Otherwise it is an error, because a path that is mistyped, or not mounted, would make all records look gone.
+    pub make_missing: bool,
 }
 
 /// A zone file.
@@ -58,6 +64,7 @@ pub struct Zonefile {
     id: ProviderId,
     capabilities: Capabilities,
     path: PathBuf,
+    make_missing: bool,
 }
 
 impl Zonefile {
@@ -66,12 +73,12 @@ impl Zonefile {
     /// # Errors
     /// If there is no origin to be found, or the file that should have it cannot be read.
     pub fn open(config: ZonefileConfig) -> Result<Self, ProviderError> {
-        let ZonefileConfig { name, path, origin } = config;
+        let ZonefileConfig { name, path, origin, make_missing } = config;
         let zone = match origin {
             Some(origin) => origin,
             None => zone_of(&path)?,
         };
-        Ok(Self { id: ProviderId { name, zone }, capabilities: capabilities(), path })
+        Ok(Self { id: ProviderId { name, zone }, capabilities: capabilities(), path, make_missing })
     }
 }
 
@@ -86,8 +93,8 @@ impl DnsProvider for Zonefile {
     }
 
     async fn list(&self, scope: &Scope) -> Result<Listing, ProviderError> {
-        let present = self.blocking(read).await?;
-        Ok(present.map_or_else(Listing::default, |(zone, _)| listing(&zone, scope)))
+        let zone = self.read().await?;
+        Ok(zone.map_or_else(Listing::default, |zone| listing(&zone, scope)))
     }
 
     async fn apply(&self, work: &[Group], _before: &RecordSet, _attempt: Attempt) -> Vec<Answer> {
@@ -106,21 +113,32 @@ impl DnsProvider for Zonefile {
     }
 
     async fn examine(&self) -> Result<Vec<String>, ProviderError> {
-        let present = self.blocking(read).await?;
-        Ok(match present {
-            Some((zone, _)) => surprises::find(&zone),
+        let mut found = match self.read().await? {
+            Some(zone) => surprises::find(&zone),
             None => vec![format!("{} does not exist yet; the first creation makes it", self.path.display())],
-        })
+        };
+        found.extend(self.blocking(|path, _| obstacles(path)).await?);
+        Ok(found)
     }
 }
 
 impl Zonefile {
+    /// Returns the zone; nothing if there is no file and it may be made.
+    async fn read(&self) -> Result<Option<ZoneText>, ProviderError> {
+        match self.blocking(read).await? {
+            Some((zone, _)) => Ok(Some(zone)),
+            None if self.make_missing => Ok(None),
+            None => Err(Trouble::Missing.while_reading(&self.path)),
+        }
+    }
+
     /// Changes the file as it is now, under the lock.
     async fn change(&self, work: Vec<Group>) -> Result<Vec<Answer>, ProviderError> {
         let path = resolve(&self.path)?;
         let lock = lock::acquire(replace::folder(&path)).await?;
+        let make_missing = self.make_missing;
         self.blocking(move |path, origin| {
-            let answers = change(path, origin, &work);
+            let answers = change(path, origin, make_missing, &work);
             // Not before: if the caller goes away meanwhile, the change is made to its end all the same.
             drop(lock);
             answers
@@ -144,19 +162,23 @@ impl Zonefile {
     }
 }
 
-fn change(path: &Path, origin: &Name, work: &[Group]) -> Result<Vec<Answer>, ProviderError> {
+fn change(path: &Path, origin: &Name, make_missing: bool, work: &[Group]) -> Result<Vec<Answer>, ProviderError> {
     let path = &resolve(path)?;
     let (zone, version) = match read(path, origin)? {
         Some((zone, version)) => (zone, Some(version)),
-        None => (new_zone(path, origin)?, None),
+        None if make_missing => (parse(path, Vec::new(), Some(origin))?, None),
+        None => return Err(Trouble::Missing.while_reading(path)),
     };
+    let headless = zone.entries().next().is_none();
+    let zone = if headless { parse(path, head::put(&zone), Some(origin))? } else { zone };
     let (answers, text) = edit::apply(&zone, work)?;
-    let Some(text) = text else { return Ok(answers) };
-    let written = replace::replace(path, version.as_ref(), &text);
-    let error = match written.map_err(|error| failure(format!("write the zone file {}", path.display()), &error)) {
-        Ok(()) => return Ok(answers),
-        Err(error) => error,
-    };
+    let mut asked = work.iter().flat_map(|group| &group.changes).zip(&answers);
+    let is_in_head =
+        |(change, answer): (&Change, &Answer)| matches!((change, answer), (Change::Create(_), Answer::AlreadySo));
+    let head = (headless && asked.any(is_in_head)).then(|| zone.text.clone());
+    let Some(text) = text.or(head) else { return Ok(answers) };
+    let Err(trouble) = replace::replace(path, version.as_ref(), &text) else { return Ok(answers) };
+    let error = trouble.while_doing(format!("write the zone file {}", path.display()));
     let not_written = |answer| match answer {
         Answer::Accepted => Answer::Failed(error.clone()),
         answer => answer,
@@ -174,18 +196,28 @@ fn read(path: &Path, origin: &Name) -> Result<Option<(ZoneText, Version)>, Provi
 fn zone_of(path: &Path) -> Result<Name, ProviderError> {
     let path = &resolve(path)?;
     let Some((text, _)) = read_text(path)? else {
-        return Err(ProviderError::new(Reaction::Refused, reading(path), "it does not exist")
-            .hint("check the path, or give the zone's origin as well: then the first creation makes the file"));
+        return Err(Trouble::Missing.while_reading(path));
     };
     parse(path, text, None).map(|zone| zone.origin)
 }
 
 fn resolve(path: &Path) -> Result<PathBuf, ProviderError> {
-    replace::resolve(path).map_err(|error| failure(format!("find the zone file {}", path.display()), &error))
+    replace::resolve(path).map_err(|trouble| trouble.while_doing(format!("find the zone file {}", path.display())))
 }
 
 fn read_text(path: &Path) -> Result<Option<(Vec<u8>, Version)>, ProviderError> {
-    replace::read(path).map_err(|error| failure(reading(path), &error))
+    replace::read(path).map_err(|trouble| trouble.while_reading(path))
+}
+
+/// Returns what would keep the file from being changed, a sentence each.
+fn obstacles(path: &Path) -> Result<Vec<String>, ProviderError> {
+    let path = &resolve(path)?;
+    let found = obstacles::find(path).map_err(|error| Trouble::from(error).while_reading(path))?;
+    let sentence = |trouble: Trouble| {
+        let (_, hint) = trouble.reaction();
+        format!("{} cannot be changed: {trouble}; {hint}", path.display())
+    };
+    Ok(found.into_iter().map(sentence).collect())
 }
 
 fn parse(path: &Path, text: Vec<u8>, origin: Option<&Name>) -> Result<ZoneText, ProviderError> {
@@ -197,22 +229,6 @@ fn parse(path: &Path, text: Vec<u8>, origin: Option<&Name>) -> Result<ZoneText, 
         let answered = format!("{}{place}: {}", path.display(), error.problem);
         ProviderError::new(error.reaction, "read the zone file", answered).hint(error.hint)
     })
-}
-
-fn reading(path: &Path) -> String {
-    format!("read the zone file {}", path.display())
-}
-
-/// Returns a zone that servers load and that has nothing in it, for a file that is to be made. Its name server is a placeholder;
-/// the times are those of RIPE-203, with a short negative TTL because records come and go here.
-fn new_zone(path: &Path, origin: &Name) -> Result<ZoneText, ProviderError> {
-    let hostmaster = origin.child("hostmaster").unwrap_or_else(|_| Name::root());
-    let text = format!(
-        "$ORIGIN {}\n$TTL 1h\n@\tSOA\tlocalhost. {} 0 1d 2h 1000h 5m\n@\tNS\tlocalhost.\n",
-        origin.with_dot(),
-        hostmaster.with_dot()
-    );
-    parse(path, text.into_bytes(), Some(origin))
 }
 
 fn listing(zone: &ZoneText, scope: &Scope) -> Listing {
@@ -269,25 +285,6 @@ fn capabilities() -> Capabilities {
     }
 }
 
-/// What went wrong with a file or folder, and what a person can do.
-fn failure(doing: String, error: &io::Error) -> ProviderError {
-    use io::ErrorKind as Kind;
-    let (reaction, hint) = match error.kind() {
-        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
-            (Reaction::Refused, "this program's user must be able to read and write the file and its folder")
-        }
-        Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory | Kind::InvalidInput | Kind::InvalidFilename => {
-            (Reaction::Refused, "check the path of the zone file; its folder must exist")
-        }
-        Kind::ResourceBusy => (Reaction::Busy { retry_after: None }, "try again; nothing was changed"),
-        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
-            (Reaction::Unreachable, "make room on the file system; the file is as it was")
-        }
-        _ => (Reaction::Unreachable, "check the file system on which the zone file is"),
-    };
-    ProviderError::new(reaction, doing, error.to_string()).hint(hint)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,20 +298,5 @@ mod tests {
         let (name, zone) = (Name::parse("a.example").unwrap(), Name::parse("example").unwrap());
         let excludes = |other: &str| capabilities.conflict(&name, Some(&zone), &RecordType::Cname, &rtype(other));
         assert!(excludes("A") && excludes("CNAME") && excludes("TLSA") && !excludes("RRSIG") && !excludes("NSEC"));
-    }
-
-    #[test]
-    fn a_failure_says_what_a_person_can_do() {
-        for (kind, reaction, hint) in [
-            (io::ErrorKind::PermissionDenied, Reaction::Refused, "user"),
-            (io::ErrorKind::NotFound, Reaction::Refused, "path"),
-            (io::ErrorKind::StorageFull, Reaction::Unreachable, "room"),
-            (io::ErrorKind::ResourceBusy, Reaction::Busy { retry_after: None }, "again"),
-            (io::ErrorKind::Other, Reaction::Unreachable, "file system"),
-        ] {
-            let error = failure("write the zone file x".into(), &kind.into());
-            assert_eq!(error.reaction, reaction);
-            assert!(error.hint.unwrap().contains(hint), "{kind}");
-        }
     }
 }

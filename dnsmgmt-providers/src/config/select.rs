@@ -332,7 +332,7 @@ impl Choice<'_> {
         Ok(match &self.provider.service {
             Service::Zonefile { zones } => {
                 let ZoneFile { path, name: origin } = zones[self.zone].clone();
-                Bound::Zonefile(ZonefileConfig { name, path, origin })
+                Bound::Zonefile(ZonefileConfig { name, path, origin, make_missing: false })
             }
             Service::AdGuard { url, login } => {
                 let credentials = login.as_ref().map(|login| login.read(environment)).transpose()?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use dnsmgmt_core::provider::{ProviderError, Reaction};
 use tokio::time::{Instant, sleep};
 
-use super::failure;
+use super::trouble::Trouble;
 
 /// How long another program may keep us waiting: a change takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,12 +21,12 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Waits for the lock, which is held until the returned file is dropped.
 pub(super) async fn acquire(folder: &Path) -> Result<File, ProviderError> {
     let doing = || format!("lock the folder {}", folder.display());
-    let file = File::open(folder).map_err(|error| failure(doing(), &error))?;
+    let file = File::open(folder).map_err(|error| Trouble::from(error).while_doing(doing()))?;
     let end = Instant::now() + PATIENCE;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(failure(doing(), &error)),
+            Err(TryLockError::Error(error)) => return Err(Trouble::from(error).while_doing(doing())),
             Err(TryLockError::WouldBlock) if Instant::now() >= end => {
                 let waited = format!("another program has held the lock for {} seconds", PATIENCE.as_secs());
                 return Err(ProviderError::new(Reaction::Busy { retry_after: None }, doing(), waited)

@@ -70,9 +70,19 @@ impl ZoneFile {
     }
 }
 
+/// Opens a file that may be made.
 pub(crate) fn open(path: &Path) -> Zonefile {
-    let config = ZonefileConfig { name: "zonefile".into(), path: path.into(), origin: Some(name("example.com")) };
-    Zonefile::open(config).unwrap()
+    open_as(path, true)
+}
+
+/// Opens a file that must exist.
+pub(crate) fn open_existing(path: &Path) -> Zonefile {
+    open_as(path, false)
+}
+
+fn open_as(path: &Path, make_missing: bool) -> Zonefile {
+    let origin = Some(name("example.com"));
+    Zonefile::open(ZonefileConfig { name: "zonefile".into(), path: path.into(), origin, make_missing }).unwrap()
 }
 
 pub(crate) async fn apply(provider: &Zonefile, work: &[Group]) -> Vec<Answer> {

@@ -143,7 +143,7 @@ async fn the_serial_goes_up_once_for_all_groups() {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_an_empty_zone_until_the_first_creation() {
+async fn a_missing_file_that_may_be_made_is_an_empty_zone_until_the_first_creation() {
     let file = ZoneFile::missing();
     assert!(file.list().await.records.is_empty());
     assert!(file.provider.examine().await.unwrap()[0].contains("does not exist yet"));
@@ -161,9 +161,85 @@ async fn a_missing_file_is_an_empty_zone_until_the_first_creation() {
 }
 
 #[tokio::test]
+async fn a_missing_file_that_may_not_be_made_is_never_an_empty_zone() {
+    let file = ZoneFile::missing();
+    let provider = super::file::open_existing(&file.path);
+    let mut errors = vec![provider.list(&Scope::Zone).await.unwrap_err(), provider.examine().await.unwrap_err()];
+    for change in [create("a A 10.0.0.1"), delete("a A 10.0.0.1"), change("a A 10.0.0.1", "a A 10.0.0.2")] {
+        match &super::file::apply(&provider, &[alone(change)]).await[..] {
+            [Answer::Failed(error)] => errors.push(error.clone()),
+            answers => panic!("{answers:?}"),
+        }
+    }
+    for error in errors {
+        assert_eq!(error.reaction, Reaction::Refused);
+        assert!(error.answered.ends_with("does not exist") && error.hint.unwrap().contains("check the path"));
+    }
+    assert!(!file.path.exists());
+}
+
+#[tokio::test]
+async fn a_file_without_entries_gets_what_a_zone_begins_with() {
+    let soa = "@\tSOA\tlocalhost. hostmaster.example.com. 1 1d 2h 1000h 5m";
+    for (text, head) in [
+        ("", "$ORIGIN example.com.\n$TTL 1h\n"),
+        ("\n; ours\n\n", "$ORIGIN example.com.\n$TTL 1h\n"),
+        ("; ours", "\n$ORIGIN example.com.\n$TTL 1h\n"),
+        ("; ours\r\n", "$ORIGIN example.com.\r\n$TTL 1h\r\n"),
+        ("$TTL 60\n$ORIGIN org.\n", "$ORIGIN example.com.\n"),
+        ("$ORIGIN org.\n$ORIGIN example.com.\n", "$TTL 1h\n"),
+    ] {
+        let file = ZoneFile::with(text);
+        let answers = file.apply(&[alone(delete("a A 10.0.0.1"))]).await;
+        assert!(matches!(answers[..], [Answer::AlreadySo]), "{answers:?}");
+        assert_eq!(file.text(), text);
+        file.make(create("a A 10.0.0.1")).await;
+        let end = if text.contains('\r') { "\r\n" } else { "\n" };
+        let expected = format!("{text}{head}{soa}{end}@\tNS\tlocalhost.{end}a\tA\t10.0.0.1{end}");
+        assert_eq!(file.text(), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_the_head_brings_along_is_there_afterwards() {
+    let file = ZoneFile::missing();
+    file.apply(&[alone(create("@ NS localhost"))]).await;
+    assert_eq!(file.records().await, ["@ 3600 NS localhost"]);
+}
+
+#[tokio::test]
+async fn a_pipe_is_not_waited_for() {
+    let file = ZoneFile::missing();
+    assert!(std::process::Command::new("mkfifo").arg(&file.path).status().unwrap().success());
+    let error = file.provider.list(&Scope::Zone).await.unwrap_err();
+    assert_eq!(error.reaction, Reaction::Refused);
+    assert!(error.to_string().contains("not a regular file"), "{error}");
+    assert!(file.refusal(create("a A 10.0.0.1")).await.to_string().contains("not a regular file"));
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_is_said_with_what_to_do() {
+    let file = ZoneFile::with(HEAD);
+    fs::create_dir(file.folder.path().join(".example.com.zone.new")).unwrap();
+    let error = file.refusal(create("a A 10.0.0.1")).await;
+    assert_eq!(error.reaction, Reaction::Refused);
+    assert!(error.to_string().contains("/.example.com.zone.new"), "{error}");
+    assert!(error.hint.unwrap().contains("move the folder away"));
+    let found = file.provider.examine().await.unwrap().join("\n");
+    assert!(found.contains("/.example.com.zone.new") && found.contains("move the folder away"), "{found}");
+
+    let file = ZoneFile::missing();
+    std::os::unix::fs::symlink("nowhere.zone", &file.path).unwrap();
+    let error = file.provider.list(&Scope::Zone).await.unwrap_err();
+    assert!(error.to_string().contains("a link to nowhere.zone, which does not exist"), "{error}");
+    assert!(error.hint.unwrap().contains("mend the link"));
+}
+
+#[tokio::test]
 async fn the_zone_comes_from_the_file_where_it_is_not_given() {
-    let open =
-        |path: &std::path::Path| Zonefile::open(ZonefileConfig { name: "z".into(), path: path.into(), origin: None });
+    let open = |path: &std::path::Path| {
+        Zonefile::open(ZonefileConfig { name: "z".into(), path: path.into(), origin: None, make_missing: false })
+    };
     let file = ZoneFile::with(format!("$ORIGIN example.org.\n{HEAD}"));
     assert_eq!(open(&file.path).unwrap().id().zone, name("example.org"));
     let error = open(&file.folder.path().join("none")).unwrap_err();
@@ -200,7 +276,8 @@ async fn examine_says_what_would_surprise() {
 #[tokio::test]
 async fn the_root_can_be_a_zone() {
     let file = ZoneFile::missing();
-    let config = ZonefileConfig { name: "z".into(), path: file.path.clone(), origin: Some(Name::root()) };
+    let config =
+        ZonefileConfig { name: "z".into(), path: file.path.clone(), origin: Some(Name::root()), make_missing: true };
     let root = Zonefile::open(config).unwrap();
     let example = dnsmgmt_core::record::Record::new(name("example"), data("A", "10.0.0.1"));
     let work = [alone(dnsmgmt_core::provider::Change::Create(example))];

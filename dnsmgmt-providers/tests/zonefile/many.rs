@@ -13,7 +13,7 @@ use dnsmgmt_core::record_set::Scope;
 
 use super::file::{HEAD, ZoneFile, alone, apply, create, delete, open};
 
-/// What the other program gets: the file, and which records it is to create, one after the other.
+/// What the other program gets: the file, and which records it is to create, one after the other; or `examine`.
 const FILE: &str = "ZONEFILE_TEST_FILE";
 const RECORDS: &str = "ZONEFILE_TEST_RECORDS";
 
@@ -23,6 +23,9 @@ const RECORDS: &str = "ZONEFILE_TEST_RECORDS";
 async fn another_program() {
     let (Some(file), Some(records)) = (variable(FILE), variable(RECORDS)) else { return };
     let provider = open(Path::new(&file));
+    if records == "examine" {
+        return println!("{:?}", provider.examine().await);
+    }
     for record in records.split(',') {
         for answer in apply(&provider, &[alone(create(record))]).await {
             println!("{answer:?}");
@@ -156,8 +159,48 @@ async fn what_is_not_ours_to_write_is_refused() {
         mode(&file.path, mode_of_file);
         let said = nobody("a A 10.0.0.1").unwrap();
         assert!(said.contains("Refused") && said.contains(why), "{folder:o} {mode_of_file:o}: {said}");
+        let found = nobody("examine").unwrap();
+        let is_seen = mode_of_file == 0o444 || folder == 0o555;
+        assert_eq!(found.contains("cannot be changed: ") && found.contains("Permission denied"), is_seen, "{found}");
         mode(file.folder.path(), 0o755);
         mode(&file.path, 0o644);
         assert_eq!(file.text(), HEAD);
     }
+}
+
+/// Runs the other program where the shell command has mounted something; nothing where that is not allowed.
+fn behind_mounts(mount: &str, file: &Path, records: &str) -> Option<String> {
+    let root = fs::metadata(file).unwrap().uid() == 0;
+    let namespaces = if root { "-m" } else { "-rm" };
+    let allowed =
+        Command::new("unshare").args([namespaces, "true"]).output().is_ok_and(|output| output.status.success());
+    if !allowed {
+        eprintln!("SKIPPED: this system does not let the test mount anything");
+        return None;
+    }
+    let mut shell = Command::new("unshare");
+    let script = format!("{mount} && exec \"$0\" \"$@\"");
+    shell.args([namespaces, "sh", "-c", &script]).arg(std::env::current_exe().unwrap());
+    let output = become_program(shell, file, records).output().unwrap();
+    Some(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+}
+
+#[tokio::test]
+async fn a_file_that_is_mounted_by_itself_is_refused() {
+    let file = ZoneFile::with(HEAD);
+    let mount = format!("mount --bind {0} {0}", file.path.display());
+    let Some(said) = behind_mounts(&mount, &file.path, "a A 10.0.0.1") else { return };
+    assert!(said.contains("reaction: Refused") && said.contains("mount the folder"), "{said}");
+    let found = behind_mounts(&mount, &file.path, "examine").unwrap();
+    assert!(found.contains("mounted by itself") && found.contains("mount the folder"), "{found}");
+    assert_eq!(file.text(), HEAD);
+    assert_eq!(fs::read_dir(file.folder.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_file_system_that_cannot_be_written_is_a_finding() {
+    let file = ZoneFile::with(HEAD);
+    let mount = format!("mount --bind {0} {0} && mount -o remount,ro,bind {0}", file.folder.path().display());
+    let Some(found) = behind_mounts(&mount, &file.path, "examine") else { return };
+    assert_eq!(found.matches("cannot be written (Read-only file system").count(), 2, "file and folder: {found}");
 }

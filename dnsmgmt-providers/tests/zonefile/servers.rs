@@ -58,6 +58,15 @@ async fn a_file_made_by_us_is_loaded_by_all_servers() {
 }
 
 #[tokio::test]
+async fn a_file_that_had_no_entries_is_loaded_by_all_servers() {
+    for text in ["", "; ours", "$ORIGIN org.\n$TTL 60\n"] {
+        let file = ZoneFile::with(text);
+        file.make(create("a A 10.0.0.1")).await;
+        accepted(&file);
+    }
+}
+
+#[tokio::test]
 async fn types_given_by_their_numbers_are_loaded() {
     let file = ZoneFile::with(HEAD);
     for record in
