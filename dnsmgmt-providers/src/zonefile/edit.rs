@@ -4,8 +4,8 @@
 //! owner and its TTL.
 //!
 //! A TTL is written as it is asked for, also beside siblings with another one, which are not ours to change; BIND, Knot and NSD
-//! load such a file, BIND serves the RRset with the TTL of its first entry (RFC 2181 section 5.2). A record without a wish gets
-//! its RRset's TTL, and in a new RRset that of `$TTL`.
+//! load such a file; BIND 9.18 serves the RRset with the TTL of its first entry, Knot 3.2 with that of its last (RFC 2181 section
+//! 5.2). A record without a wish gets its RRset's TTL, and in a new RRset that of `$TTL`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

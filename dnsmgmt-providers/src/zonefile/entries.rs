@@ -11,7 +11,7 @@ use domain::base::iana::Class;
 use super::tokens::{self, Fault, Token};
 use super::values;
 
-/// What Knot and NSD give a record for which nothing says a TTL; BIND refuses the file.
+/// What Knot 3.2 and NSD 4.6 give a record for which nothing says a TTL; BIND 9.18 refuses the file.
 const NO_TTL: u32 = 3600;
 
 /// A zone file: its text, cut into pieces that put together are the text again.
@@ -22,6 +22,8 @@ pub(super) struct ZoneText {
     pub(super) pieces: Vec<Piece>,
     /// What holds before the first piece.
     pub(super) start: Context,
+    /// The first place at which a line ends with a carriage return, other than in a comment.
+    pub(super) carriage_return: Option<usize>,
 }
 
 /// One line in the sense of the format, with its comment and its line end.
@@ -84,7 +86,7 @@ pub(super) struct Context {
 
 impl Context {
     /// Returns the TTL of a record that does not say one: that of `$TTL` (RFC 2308 section 4), else the last one stated (RFC
-    /// 1035 section 5.1), else, for the SOA, its minimum. So reads BIND; Knot and NSD know only `$TTL` and 3600 seconds.
+    /// 1035 section 5.1), else, for the SOA, its minimum. So reads BIND; Knot and NSD know only `$TTL` and 3600 seconds, for the SOA too.
     pub(super) fn inherited_ttl(&self, soa: Option<&Soa>) -> u32 {
         let minimum = soa.map(|soa| soa.minimum);
         self.default_ttl.or(self.last_ttl).or(minimum).unwrap_or(NO_TTL)
@@ -116,16 +118,24 @@ pub(super) struct Unreadable {
 pub(super) fn read(text: Vec<u8>, origin: Option<&Name>) -> Result<ZoneText, (Vec<u8>, Unreadable)> {
     let start = Context { origin: origin.cloned(), ..Context::default() };
     match cut(&text, start.clone(), origin) {
-        Ok((pieces, origin)) => Ok(ZoneText { text, origin, pieces, start }),
+        Ok(Cut { pieces, origin, carriage_return }) => Ok(ZoneText { text, origin, pieces, start, carriage_return }),
         Err(error) => Err((text, error)),
     }
 }
 
-fn cut(text: &[u8], mut context: Context, given: Option<&Name>) -> Result<(Vec<Piece>, Name), Unreadable> {
-    let (mut pieces, mut at) = (Vec::new(), 0);
+/// What comes out of a text.
+struct Cut {
+    pieces: Vec<Piece>,
+    origin: Name,
+    carriage_return: Option<usize>,
+}
+
+fn cut(text: &[u8], mut context: Context, given: Option<&Name>) -> Result<Cut, Unreadable> {
+    let (mut pieces, mut at, mut carriage_return) = (Vec::new(), 0, None);
     let (mut apex, mut first_origin, mut entries) = (None, None, false);
     while at < text.len() {
         let line = tokens::line(text, at)?;
+        carriage_return = carriage_return.or(line.carriage_return);
         let kind = Reader { text, start: at, context: &mut context }.kind(&line.tokens)?;
         match &kind {
             Kind::Origin(origin) if !entries => first_origin = Some(origin.clone()),
@@ -142,7 +152,7 @@ fn cut(text: &[u8], mut context: Context, given: Option<&Name>) -> Result<(Vec<P
         at = line.end;
     }
     let origin = given.cloned().or(apex).or(first_origin).ok_or_else(no_origin)?;
-    Ok((pieces, origin))
+    Ok(Cut { pieces, origin, carriage_return })
 }
 
 impl ZoneText {

@@ -24,6 +24,7 @@ pub(super) fn find(zone: &ZoneText) -> Vec<String> {
         }
     }
     found.extend(unstated_ttl(zone));
+    found.extend(carriage_return(zone));
     found
 }
 
@@ -81,7 +82,7 @@ fn mixed_ttls(name: &Name, entries: &[(&Piece, &Entry)]) -> Vec<String> {
     let sentence = |(rtype, ttls): (&RecordType, BTreeSet<u32>)| {
         let ttls: Vec<String> = ttls.iter().map(u32::to_string).collect();
         format!(
-            "the {rtype} records of {name} have different TTLs ({}); BIND serves all with the first",
+            "the {rtype} records of {name} have different TTLs ({}); BIND serves all with the first, Knot with the last",
             ttls.join(", ")
         )
     };
@@ -94,13 +95,25 @@ fn outside(zone: &ZoneText, piece: &Piece, entry: &Entry) -> String {
     format!("line {line}: {name} {rtype} lies outside {origin}; BIND and Knot ignore it, NSD does not load the zone")
 }
 
-/// Knot and NSD know no TTL but `$TTL` to be inherited (seen with Knot 3.2 and NSD 4.6).
+/// BIND 9.18 gives an entry the TTL of the one before, else the SOA's minimum; Knot 3.2 and NSD 4.6 give it 3600 seconds.
 fn unstated_ttl(zone: &ZoneText) -> Option<String> {
     let before_ttl = zone.pieces.iter().take_while(|piece| !matches!(piece.kind, Kind::DefaultTtl(_)));
     let unstated =
         before_ttl.into_iter().find(|piece| matches!(&piece.kind, Kind::Entry(entry) if entry.ttl_at.is_none()))?;
     let (line, _) = entries::position(&zone.text, unstated.span.start);
     Some(format!(
-        "line {line}: an entry without a TTL and no $TTL before it; BIND and other servers give it different ones"
+        "line {line}: an entry without a TTL and no $TTL before it; Knot and NSD give it 3600 seconds, BIND \
+         another TTL, or does not load the zone"
     ))
+}
+
+/// Seen with Knot 3.2, BIND 9.18 and NSD 4.6.
+fn carriage_return(zone: &ZoneText) -> Option<String> {
+    let at = zone.carriage_return?;
+    let (line, _) = entries::position(&zone.text, at);
+    Some(if zone.text[at..].starts_with(b"\r\n") {
+        format!("line {line} ends with CR LF; Knot does not load the zone, BIND and NSD do")
+    } else {
+        format!("line {line} ends with a lone CR; BIND and NSD begin a new line there, Knot does not")
+    })
 }

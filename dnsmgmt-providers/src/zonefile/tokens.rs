@@ -16,6 +16,8 @@ pub(super) struct Line {
     pub(super) tokens: Vec<Token>,
     /// Where the next line begins.
     pub(super) end: usize,
+    /// Where a line of text in it ends with a carriage return that is not the last octet of a comment.
+    pub(super) carriage_return: Option<usize>,
 }
 
 /// What keeps a text from being cut, and where.
@@ -28,13 +30,14 @@ pub(super) struct Fault {
 /// Cuts the line that begins at `start`.
 pub(super) fn line(text: &[u8], start: usize) -> Result<Line, Fault> {
     let mut tokens = Vec::with_capacity(8);
-    let (mut at, mut open) = (start, Vec::new());
+    let (mut at, mut open, mut carriage_return) = (start, Vec::new(), None);
     while let Some(&octet) = text.get(at) {
         match octet {
             b'\n' | b'\r' => {
+                carriage_return = carriage_return.or_else(|| (octet == b'\r').then_some(at));
                 at = after_line_end(text, at);
                 if open.is_empty() {
-                    return Ok(Line { tokens, end: at });
+                    return Ok(Line { tokens, end: at, carriage_return });
                 }
             }
             b' ' | b'\t' => at += 1,
@@ -56,7 +59,7 @@ pub(super) fn line(text: &[u8], start: usize) -> Result<Line, Fault> {
     }
     match open.pop() {
         Some(at) => Err(Fault { at, problem: "this parenthesis is never closed" }),
-        None => Ok(Line { tokens, end: at }),
+        None => Ok(Line { tokens, end: at, carriage_return }),
     }
 }
 
@@ -65,8 +68,11 @@ fn after_line_end(text: &[u8], at: usize) -> usize {
     if text[at..].starts_with(b"\r\n") { at + 2 } else { at + 1 }
 }
 
+/// Returns where the LF stands that ends a comment, or a lone CR.
 fn comment_end(text: &[u8], at: usize) -> usize {
-    text[at..].iter().position(|octet| matches!(octet, b'\n' | b'\r')).map_or(text.len(), |length| at + length)
+    let end =
+        text[at..].iter().position(|octet| matches!(octet, b'\n' | b'\r')).map_or(text.len(), |length| at + length);
+    if text[end..].starts_with(b"\r\n") { end + 1 } else { end }
 }
 
 /// A token that begins with a quote ends with it; within another one a quoted part may hold anything, as in
@@ -133,6 +139,18 @@ mod tests {
     fn a_line_ends_where_it_says() {
         for (text, end) in [("a\nb", 2), ("a\r\nb", 3), ("a\rb", 2), ("a", 1), ("a (\n)\nb", 6), (";x\r\n", 4)] {
             assert_eq!(line(text.as_bytes(), 0).unwrap().end, end, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_behind_a_comment_belongs_to_it() {
+        for (text, at) in
+            [("a\r\n", Some(1)), ("a\rb", Some(1)), ("a (\r\n)\r\n", Some(3)), ("\r\n", Some(0)), (";x\rb", Some(2))]
+        {
+            assert_eq!(line(text.as_bytes(), 0).unwrap().carriage_return, at, "{text:?}");
+        }
+        for text in ["a\n", ";x\r\n", "a (;x\r\n)\n"] {
+            assert_eq!(line(text.as_bytes(), 0).unwrap().carriage_return, None, "{text:?}");
         }
     }
 

@@ -274,6 +274,16 @@ async fn examine_says_what_would_surprise() {
 }
 
 #[tokio::test]
+async fn examine_says_which_line_ends_knot_does_not_read() {
+    let found = |text: String| async move { ZoneFile::with(text).provider.examine().await.unwrap() };
+    assert_eq!(found(format!("; c\r\n{HEAD}a A 10.0.0.1 ; c\r\n")).await, [""; 0]);
+    let crlf = found(format!("; c\r\n{}", HEAD.replace('\n', "\r\n"))).await.join("\n");
+    assert!(crlf.contains("line 2 ends with CR LF; Knot does not load the zone"), "{crlf}");
+    let lone = found(format!("{HEAD}a A 10.0.0.1\rb A 10.0.0.1\n")).await.join("\n");
+    assert!(lone.contains("line 4 ends with a lone CR"), "{lone}");
+}
+
+#[tokio::test]
 async fn the_root_can_be_a_zone() {
     let file = ZoneFile::missing();
     let config =

@@ -110,6 +110,22 @@ const FILES: [(&str, bool); 6] = [
     ("$TTL 1w2d3h4m5s\n@ SOA ns hm 1 1H 15M 1W 5M\n NS ns\nns A 10.0.0.1\rlone A 10.0.0.2\rcr TXT \"\u{fc}\t\"", true),
 ];
 
+/// What examine says of them was seen, and is still so.
+#[tokio::test]
+async fn line_ends_are_read_as_examine_says() {
+    for (text, loaded_by_knot) in [
+        (HEAD.replace('\n', "\r\n"), false),
+        (format!("{HEAD}a A 10.0.0.1\rb A 10.0.0.2\n"), false),
+        (format!("{HEAD}; c\r\na A 10.0.0.1 ; c\r\n"), true),
+    ] {
+        let file = ZoneFile::with(&text);
+        for checker in Checker::installed() {
+            let loaded = checker.objection(&name("example.com"), &file.path).is_none();
+            assert_eq!(loaded, checker != Checker::Knot || loaded_by_knot, "{checker:?}: {text:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_we_read_is_what_servers_read() {
     for (text, nsd) in FILES {
