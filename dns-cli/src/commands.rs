@@ -23,7 +23,7 @@ pub(crate) async fn run(global: &Global, command: Command) -> Result<Exit> {
         Command::Man(args) => man::run(&args),
         Command::List(args) => list::run(&Context::new(global)?, args).await,
         Command::Get(args) => get::run(&Context::new(global)?, args).await,
-        Command::Add(args) => add::run(&Context::new(global)?, args).await,
+        Command::Add(args) => add::run(&Context { make_missing: true, ..Context::new(global)? }, args).await,
         Command::Update(args) => update::run(&Context::new(global)?, args).await,
         Command::Delete(args) => delete::run(&Context::new(global)?, args).await,
         Command::Provider(args) => provider::run(&Context::new(global)?, args).await,

@@ -23,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) zone: Option<Name>,
     pub(crate) patience: Patience,
     pub(crate) run: RunId,
+    /// Whether a zone file that is missing may be made.
+    pub(crate) make_missing: bool,
 }
 
 impl Context {
@@ -40,6 +42,7 @@ impl Context {
             zone: global.zone.clone(),
             patience: Patience { total: global.retry_for, ..Patience::default() },
             run: RunId(fastrand::u64(..)),
+            make_missing: false,
         })
     }
 
@@ -122,6 +125,7 @@ impl Context {
     }
 
     async fn connect(&self, target: &Target) -> Result<Box<dyn DnsProvider>, ConnectError> {
+        let target = if self.make_missing { target.clone().make_missing() } else { target.clone() };
         self.patiently(async || connect(target.clone()).await).await
     }
 

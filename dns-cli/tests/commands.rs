@@ -100,6 +100,24 @@ fn a_name_with_several_values_is_deleted_only_if_that_is_said() {
 }
 
 #[test]
+fn a_zone_file_that_is_missing_is_made_by_add_and_an_error_for_the_others() {
+    let lab = Lab::new();
+    std::fs::remove_file(lab.0.path().join("lab.zone")).unwrap();
+    for arguments in [
+        &["list"][..],
+        &["get", "web.lab.example"],
+        &["delete", "web.lab.example"],
+        &["update", "web.lab.example", "10.0.0.1"],
+    ] {
+        let output = lab.run(arguments, "");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("does not exist"), "{output:?}");
+    }
+    assert!(lab.run(&["add", "web.lab.example", "10.0.0.1"], "").status.success());
+    assert!(lab.text().contains("SOA"));
+}
+
+#[test]
 fn a_dry_run_changes_nothing() {
     let lab = Lab::new();
     for arguments in [

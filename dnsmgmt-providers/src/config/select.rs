@@ -37,6 +37,16 @@ impl Target {
         self.zone.as_ref()
     }
 
+    /// Lets a zone file that does not exist yet count as an empty zone, which the first creation makes. Without it a missing
+    /// file is an error, because a mistyped path must not look like a zone from which everything is gone.
+    #[must_use]
+    pub fn make_missing(mut self) -> Self {
+        if let Bound::Zonefile(config) = &mut self.service {
+            config.make_missing = true;
+        }
+        self
+    }
+
     /// Returns the names that were asked for and belong here.
     pub fn names(&self) -> &[Name] {
         &self.names
