@@ -10,6 +10,8 @@ use dnsmgmt_core::record_set::{Listing, RecordSet, Scope};
 use dnsmgmt_providers::adguard::{AdGuard, AdGuardConfig, Credentials};
 use fixtures::adguard::{AdGuardOptions, Entry, FakeAdGuard, Version};
 use fixtures::faults::{Fault, On};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 const LIST: &str = "GET /control/rewrite/list";
 const ADD: &str = "POST /control/rewrite/add";
@@ -644,7 +646,7 @@ async fn a_wrong_password_is_tried_once_and_explained() {
             assert!(error.doing.contains("as `admin`"), "{error}");
             assert!(!format!("{error:?} {provider:?}").contains("hunter2"));
         }
-        assert_eq!(home.fake.server.calls(), [LOGIN]);
+        assert_eq!(home.fake.server.calls(), [LOGIN, LIST]);
     }
 }
 
@@ -659,7 +661,37 @@ async fn a_blocked_login_says_for_how_long_and_is_not_to_be_retried() {
     assert_eq!(error.reaction, Reaction::Unauthorized);
     assert!(error.answered.contains("blocked for 900 s"), "{error}");
     home.provider.list(&Scope::Zone).await.unwrap_err();
-    assert_eq!(home.fake.server.calls(), [LOGIN]);
+    assert_eq!(home.fake.server.calls(), [LOGIN, LIST]);
+}
+
+#[tokio::test]
+async fn a_server_without_users_says_that_no_password_is_needed_even_once_it_blocks() {
+    let home = Home::new().await;
+    for _ in 0..7 {
+        home.fake.server.forget_calls();
+        let provider = connect(&home.fake.url(), Some(("admin", "hunter2")));
+        let error = provider.list(&Scope::Zone).await.unwrap_err();
+        assert_eq!(error.reaction, Reaction::Unauthorized);
+        assert!(error.answered.contains("has no users"), "{error}");
+        assert!(error.hint.unwrap().contains("leave ADGUARD_USERNAME and ADGUARD_PASSWORD out"));
+        assert_eq!(home.fake.server.calls(), [LOGIN, LIST]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_what_it_was_sent_does_not_make_us_show_the_password() {
+    for status in [200, 201, 302, 400, 401, 403, 422, 429, 500, 503] {
+        let server = MockServer::start().await;
+        let echo = move |request: &Request| {
+            ResponseTemplate::new(status)
+                .set_body_bytes([&b"invalid username or password "[..], &request.body].concat())
+        };
+        Mock::given(any()).respond_with(echo).mount(&server).await;
+        let error = connect(&server.uri(), Some(("admin", "hunter2"))).list(&Scope::Zone).await.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{status}: {error}");
+        assert!(error.to_string().contains("log in"), "{status}: {error}");
+        assert!(status == 429 || error.answered.contains(&status.to_string()), "{status}: {error}");
+    }
 }
 
 #[tokio::test]

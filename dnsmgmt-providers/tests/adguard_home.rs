@@ -233,6 +233,16 @@ async fn tombstones_are_removed_with_the_next_change() {
 }
 
 #[tokio::test]
+async fn a_server_without_users_says_so_to_somebody_with_a_password() {
+    for home in Home::all().await {
+        for _ in 0..7 {
+            let error = connect(&home.server, Some(USER)).list(&Scope::Zone).await.unwrap_err();
+            assert!(error.answered.contains("has no users"), "{:?}: {error}", home.release);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_user_logs_in_and_a_session_outlives_a_restart() {
     for release in Release::ALL {
         let Some(program) = release.program() else { continue };

@@ -13,6 +13,9 @@ use crate::http::{self, Answered};
 /// The cookie that a session is known by (AdGuard Home `internal/home/authhttp.go`).
 const SESSION_COOKIE: &str = "agh_session";
 
+/// What it says to a login with another password, or another name.
+const WRONG_PASSWORD: &str = "invalid username or password";
+
 /// Sends requests, logged in where there is somebody to log in as.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -100,14 +103,23 @@ impl Session {
     async fn log_in(&self, Credentials { username, password }: &Credentials) -> Result<HeaderValue, ProviderError> {
         let doing = format!("log in to AdGuard Home at {} as `{username}`", self.base);
         let body = json!({ "name": username, "password": password.expose_secret() });
-        let answered = self.exchange(Method::POST, "login", Some(&body), None, &doing).await?;
-        match answered.status {
-            StatusCode::OK => session_cookie(&answered.headers)
-                .ok_or_else(|| answered.malformed(&doing, format!("a login gives the cookie `{SESSION_COOKIE}`"))),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(wrong_password(&answered, &doing)),
-            StatusCode::TOO_MANY_REQUESTS => Err(blocked(&answered, &doing)),
-            _ => Err(answered.failure(&doing)),
-        }
+        let answered = without_echo(self.exchange(Method::POST, "login", Some(&body), None, &doing).await?);
+        let refused = match answered.status {
+            StatusCode::OK => {
+                return session_cookie(&answered.headers)
+                    .ok_or_else(|| answered.malformed(&doing, format!("a login gives the cookie `{SESSION_COOKIE}`")));
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => wrong_password(&answered, &doing),
+            StatusCode::TOO_MANY_REQUESTS => blocked(&answered, &doing),
+            _ => return Err(answered.failure(&doing)),
+        };
+        Err(if self.lets_everybody_in().await { no_users(&doing) } else { refused })
+    }
+
+    /// A server without users refuses every login, in the same words as a wrong password, and counts it as one.
+    async fn lets_everybody_in(&self) -> bool {
+        let answered = self.exchange(Method::GET, "rewrite/list", None, None, "look whether there are users").await;
+        answered.is_ok_and(|answered| answered.status == StatusCode::OK && answered.body.starts_with('['))
     }
 
     async fn exchange(
@@ -169,6 +181,14 @@ fn session_cookie(headers: &HeaderMap) -> Option<HeaderValue> {
     Some(cookie)
 }
 
+/// Hides what something else than AdGuard Home says to a login: it may repeat the password.
+fn without_echo(answered: Answered) -> Answered {
+    if matches!(answered.body.trim(), "" | WRONG_PASSWORD) {
+        return answered;
+    }
+    Answered { body: "(a text that is not shown, because it may repeat the password)".into(), ..answered }
+}
+
 fn anonymous(answered: &Answered, doing: &str) -> ProviderError {
     ProviderError::new(Reaction::Unauthorized, doing, format!("{}; it wants a user and a password", answered.shown()))
         .hint("set ADGUARD_USERNAME and ADGUARD_PASSWORD")
@@ -176,9 +196,17 @@ fn anonymous(answered: &Answered, doing: &str) -> ProviderError {
 
 fn wrong_password(answered: &Answered, doing: &str) -> ProviderError {
     let why = "wrong user or password, or blocked for up to 15 minutes after 5 failures";
-    ProviderError::new(Reaction::Unauthorized, doing, format!("{why}; the server said {}", answered.shown())).hint(
-        "check ADGUARD_USERNAME and ADGUARD_PASSWORD before you try again, and leave both out for a server without users",
+    ProviderError::new(Reaction::Unauthorized, doing, format!("{why}; the server said {}", answered.shown()))
+        .hint("check ADGUARD_USERNAME and ADGUARD_PASSWORD before you try again")
+}
+
+fn no_users(doing: &str) -> ProviderError {
+    ProviderError::new(
+        Reaction::Unauthorized,
+        doing,
+        "this AdGuard Home has no users; it lets everybody in and refuses logins",
     )
+    .hint("leave ADGUARD_USERNAME and ADGUARD_PASSWORD out, or set up a user in AdGuard Home")
 }
 
 fn blocked(answered: &Answered, doing: &str) -> ProviderError {
