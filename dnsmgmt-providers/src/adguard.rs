@@ -10,6 +10,7 @@ mod change;
 mod examine;
 mod rewrite;
 mod session;
+mod target;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

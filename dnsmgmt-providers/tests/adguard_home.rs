@@ -212,12 +212,35 @@ async fn what_the_newest_would_not_start_with_is_given_to_none_and_found_where_i
 }
 
 #[tokio::test]
+async fn what_is_no_name_silences_a_record_as_a_cname_does() {
+    for home in Home::all().await {
+        let target = if home.release == Release::Newest { "a b.other" } else { "10.0.0.1:80" };
+        home.put(&[
+            ("*.w.docker", target),
+            ("a.w.docker", "10.0.0.2"),
+            ("b.docker", "b.docker"),
+            ("b.docker", "10.0.0.3"),
+        ])
+        .await;
+        let findings = home.provider.examine().await.unwrap();
+        for finding in
+            [format!("`*.w.docker -> {target}` silences `a.w.docker A"), "`b.docker -> b.docker` silences `b".into()]
+        {
+            assert_eq!(findings.iter().filter(|found| found.contains(&finding)).count(), 1, "{findings:?}");
+        }
+        for name in ["a.w.docker", "b.docker"] {
+            assert_eq!(home.addresses(name, A).await, ips(&[]), "{:?}: {name}", home.release);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_wildcard_that_silences_a_record_is_found() {
     for home in Home::all().await {
         home.put(&[("*.example", "host.other"), ("a.example", "10.0.0.1")]).await;
         let findings = home.provider.examine().await.unwrap();
         let [finding] = &findings[..] else { panic!("{findings:?}") };
-        assert!(finding.contains("`*.example CNAME host.other` silences `a.example A 10.0.0.1`"), "{finding}");
+        assert!(finding.contains("`*.example -> host.other` silences `a.example A 10.0.0.1`"), "{finding}");
         assert_eq!(home.addresses("a.example", A).await, ips(&[]), "{:?}", home.release);
     }
 }
@@ -230,6 +253,43 @@ async fn tombstones_are_removed_with_the_next_change() {
         assert!(matches!(answer, Answer::Accepted));
         assert_eq!(home.listed().await, ["a.example A 10.0.0.1", "b.example A 10.0.0.2"]);
     }
+}
+
+#[tokio::test]
+async fn an_upgrade_ends_where_we_say_that_it_does_and_nowhere_else() {
+    let (Some(old), Some(newest)) = (Release::Old.program(), Release::Newest.program()) else { return };
+    let beyond_ascii = format!("{}.docker", "ü".repeat(60));
+    let fatal =
+        [&beyond_ascii, "xn--ü.docker", "xn--bücher.docker", "x.xn--ü", "host.ü_", "xn--a-.docker", "10.0.0.1:80", ""];
+    for target in fatal {
+        let server = AdGuardHome::start(&old, Users::None).await;
+        server.put("a.example", target).await;
+        let findings = connect(&server, None).examine().await.unwrap();
+        assert!(findings[0].contains("do not start with the rewrite"), "{target}: {findings:?}");
+        assert!(
+            findings[0].contains("Delete it in AdGuard Home under Filters > DNS rewrites"),
+            "{target}: {findings:?}"
+        );
+        assert!(server.upgrade(&newest).await.is_err(), "it starts with {target}");
+    }
+    let server = AdGuardHome::start(&old, Users::None).await;
+    let harmless = [
+        "xn--a.example",
+        "x.xn--a",
+        "xn--bcher-kva.docker",
+        "bücher.docker",
+        "x.bücher",
+        "a b.example",
+        "xn--ü-.docker",
+        "xn--ü-kva.docker",
+        "🦀.example",
+    ];
+    for (index, target) in harmless.into_iter().enumerate() {
+        server.put(&format!("h{index}.example"), target).await;
+    }
+    assert_eq!(connect(&server, None).examine().await.unwrap(), [""; 0]);
+    let server = server.upgrade(&newest).await.unwrap();
+    assert_eq!(server.pairs().await.len(), harmless.len());
 }
 
 #[tokio::test]

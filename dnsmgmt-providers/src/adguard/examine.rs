@@ -1,12 +1,14 @@
 //! What would surprise a person who looks at the rewrites.
 
+use std::collections::BTreeSet;
+
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::ProviderError;
-use dnsmgmt_core::record::{Record, RecordType};
+use dnsmgmt_core::record::Record;
 use dnsmgmt_core::record_set::RecordSet;
 
 use super::api::Api;
-use super::rewrite::{Meaning, Rewrite, refused_target};
+use super::rewrite::{Rewrite, Spelling};
 
 /// Returns what keeps all rewrites from being answered.
 pub(super) async fn settings(api: &Api) -> Result<Vec<String>, ProviderError> {
@@ -25,38 +27,25 @@ pub(super) fn entries(rewrites: &[Rewrite]) -> Vec<String> {
     let mut findings: Vec<String> = rewrites.iter().flat_map(of_one).collect();
     let records: RecordSet = rewrites.iter().cloned().filter_map(|rewrite| rewrite.into_entry().ok()).collect();
     findings.extend(records.iter().filter_map(|record| duplicate(record).or_else(|| tombstone(record))));
-    let answering: RecordSet = records.into_iter().filter(|record| record.enabled != Some(false)).collect();
-    let cnames = answering.iter().filter(|record| record.rtype() == RecordType::Cname);
-    findings.extend(cnames.filter_map(|cname| silenced_by(cname, &answering)));
+    findings.extend(silenced(rewrites));
     findings
 }
 
 fn of_one(rewrite: &Rewrite) -> Vec<String> {
     let spelling = &rewrite.spelling;
     let mut findings = Vec::new();
-    if let Meaning::Target(target) = spelling.meaning()
-        && let Some(why) = refused_target(target)
-    {
-        findings.push(format!("AdGuard Home v0.107.79 and later do not start with the rewrite `{spelling}`: {why}."));
+    if let Some(why) = spelling.refused_target() {
+        findings.push(format!(
+            "AdGuard Home v0.107.79 and later do not start with the rewrite `{spelling}`: {why}. Delete it in AdGuard Home \
+             under Filters > DNS rewrites before upgrading."
+        ));
     }
-    if let Some(why) = never_answered(&spelling.domain) {
+    if let Some(why) = spelling.never_answered() {
         findings.push(format!("The rewrite `{spelling}` is never answered: {why}."));
     } else if rewrite.enabled == Some(false) {
         findings.push(format!("The rewrite `{spelling}` is switched off."));
     }
     findings
-}
-
-/// The server compares the domain as text with a question's name: lower case, A-labels, no dot at the end.
-fn never_answered(domain: &str) -> Option<&'static str> {
-    let whys = [
-        (domain.is_empty(), "its domain is empty"),
-        (domain.ends_with('.'), "its domain ends in a dot"),
-        (domain.contains(char::is_whitespace), "its domain has a blank in it"),
-        (!domain.is_ascii(), "its domain has letters beyond ASCII; write it with `xn--...` labels"),
-        (domain.contains('\\') || Name::parse(domain).is_err(), "its domain is not a domain name"),
-    ];
-    whys.into_iter().find_map(|(is_so, why)| is_so.then_some(why))
 }
 
 fn duplicate(record: &Record) -> Option<String> {
@@ -71,10 +60,20 @@ fn tombstone(record: &Record) -> Option<String> {
         .then(|| format!("The rewrite `{record}` is what a deletion left behind; the next change removes it."))
 }
 
-/// CNAMEs go before addresses, even a wildcard before an exact name (`rewrites.go`, `Compare`).
-fn silenced_by(cname: &Record, answering: &RecordSet) -> Option<String> {
-    let reaches = |name: &Name| name == cname.name() || cname.name().covers(name);
-    let mut silenced = answering.iter().filter(|record| record.rtype().is_address() && reaches(record.name()));
+/// CNAMEs go before addresses, even a wildcard before an exact name (`rewrites.go`, `Compare`), and so does what the server takes
+/// for a CNAME and we cannot read as one.
+fn silenced(rewrites: &[Rewrite]) -> Vec<String> {
+    let answering =
+        rewrites.iter().filter(|rewrite| rewrite.enabled != Some(false) && rewrite.spelling.never_answered().is_none());
+    let (cnames, others): (Vec<&Rewrite>, Vec<&Rewrite>) = answering.partition(|rewrite| rewrite.spelling.is_cname());
+    let addresses: RecordSet = others.into_iter().filter_map(|rewrite| rewrite.clone().into_entry().ok()).collect();
+    let cnames: BTreeSet<&Spelling> = cnames.into_iter().map(|rewrite| &rewrite.spelling).collect();
+    cnames.into_iter().filter_map(|cname| silenced_by(cname, &addresses)).collect()
+}
+
+fn silenced_by(cname: &Spelling, addresses: &RecordSet) -> Option<String> {
+    let domain = Name::parse(&cname.domain).ok()?;
+    let mut silenced = addresses.iter().filter(|record| *record.name() == domain || domain.covers(record.name()));
     let first = silenced.next()?;
     let more = match silenced.count() {
         0 => String::new(),
@@ -116,9 +115,14 @@ mod tests {
 
     #[test]
     fn each_surprise_is_one_sentence_that_names_the_entry() {
-        let cases: [(&[Stored], &str); 10] = [
+        let cases: [(&[Stored], &str); 14] = [
             (&[("a.example", "host.example.", None)], "do not start with the rewrite `a.example -> host.example.`"),
+            (
+                &[("a.example", "10.0.0.1:80", None)],
+                "Delete it in AdGuard Home under Filters > DNS rewrites before upgrading.",
+            ),
             (&[("a.example", "010.0.0.1", None)], "is a number"),
+            (&[("*", "10.0.0.1", None)], "`* -> 10.0.0.1` is never answered: a bare `*` stands for no domain"),
             (
                 &[("a.example.", "10.0.0.1", None)],
                 "`a.example. -> 10.0.0.1` is never answered: its domain ends in a dot.",
@@ -137,19 +141,29 @@ mod tests {
                     ("a.example", "10.0.0.1", None),
                     ("b.c.example", "10.0.0.1", None),
                 ],
-                "`*.example CNAME host.other` silences `a.example A 10.0.0.1` and 1 more",
+                "`*.example -> host.other` silences `a.example A 10.0.0.1` and 1 more",
             ),
             (&[("a.example", "host.other", None), ("a.example", "10.0.0.1", None)], "silences `a.example A 10.0.0.1`:"),
+            (
+                &[("*.example", "a b.other", None), ("a.example", "10.0.0.1", None), ("a.example.example", "A", None)],
+                "`*.example -> a b.other` silences `a.example A 10.0.0.1`:",
+            ),
+            (
+                &[("a.example", "a.example", None), ("a.example", "fd00::1", None)],
+                "`a.example -> a.example` silences `a.example AAAA fd00::1`:",
+            ),
         ];
         for (stored, sentence) in cases {
             let findings = found(stored);
             assert!(matches!(&findings[..], [one] if one.contains(sentence)), "{sentence}: {findings:?}");
         }
         assert_eq!(found(&[("", "", None)]).len(), 2);
+        assert_eq!(found(&[("*.example", "10.0.0.1:80", None), ("a.example", "10.0.0.1", None)]).len(), 2);
     }
 
     #[test]
-    fn a_cname_that_is_switched_off_silences_nothing() {
+    fn a_cname_that_is_never_answered_or_switched_off_silences_nothing() {
+        assert_eq!(found(&[("*.example.", "host.other", None), ("a.example", "10.0.0.1", None)]).len(), 1);
         let findings = found(&[("*.example", "host.other", Some(false)), ("a.example", "10.0.0.1", Some(true))]);
         assert_eq!(findings, ["The rewrite `*.example -> host.other` is switched off."]);
     }

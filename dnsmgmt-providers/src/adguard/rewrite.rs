@@ -9,6 +9,12 @@ use dnsmgmt_core::record::{Handle, Record, RecordData, RecordKey, RecordType, Tt
 use dnsmgmt_core::record_set::Opaque;
 use serde::{Deserialize, Serialize};
 
+use super::target::refusal;
+
+/// Why an entry is left alone that keeps newer versions from starting.
+const FATAL: &str = "AdGuard Home v0.107.79 and later do not start with such an answer; delete it in AdGuard Home under \
+                     Filters > DNS rewrites before upgrading";
+
 /// An entry of `GET rewrite/list`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Rewrite {
@@ -40,8 +46,15 @@ pub(super) enum Meaning<'a> {
 
 impl Rewrite {
     /// Returns the record, or why it is none.
+    ///
+    /// One whose domain the server never answers counts as switched off, whatever the server says: who wants it to answer has
+    /// to have it written anew.
     pub(super) fn into_entry(self) -> Result<Record, Opaque> {
-        let opaque = |name, rtype, why| Err(Opaque { name, rtype, text: self.spelling.to_string(), why });
+        let is_fatal = self.spelling.refused_target().is_some();
+        let opaque = |name, rtype, why| {
+            let why = if is_fatal { FATAL } else { why };
+            Err(Opaque { name, rtype, text: self.spelling.to_string(), why })
+        };
         let Ok(name) = Name::parse(&self.spelling.domain) else {
             return opaque(None, None, "its domain is not a domain name, so it never answers");
         };
@@ -68,7 +81,7 @@ impl Rewrite {
             },
         };
         let mut record = Record::new(name, data);
-        record.enabled = self.enabled;
+        record.enabled = if self.spelling.never_answered().is_some() { Some(false) } else { self.enabled };
         record.handles.push(self.spelling.handle());
         Ok(record)
     }
@@ -82,6 +95,9 @@ impl Spelling {
         if name.is_root() {
             return Err("AdGuard Home never answers a rewrite of the root");
         }
+        if name.as_str() == "*" {
+            return Err("AdGuard Home never answers a bare `*`; a wildcard has a domain behind it, as `*.example`");
+        }
         if name.as_str().contains('\\') {
             return Err("AdGuard Home compares domains as text and never answers one with an escaped octet");
         }
@@ -94,7 +110,7 @@ impl Spelling {
             RecordData::Cname(target) if target.as_str().contains('\\') => {
                 return Err("AdGuard Home takes an escaped octet in a CNAME's target for other octets");
             }
-            RecordData::Cname(target) => match refused_target(target.as_str()) {
+            RecordData::Cname(target) => match refusal(target.as_str()) {
                 Some(why) => return Err(why),
                 None => target.to_string(),
             },
@@ -133,6 +149,34 @@ impl Spelling {
         }
     }
 
+    /// Returns why the server never answers with this: it compares the domain as text with a question's name, which is in lower
+    /// case, with A-labels and without a dot at its end.
+    pub(super) fn never_answered(&self) -> Option<&'static str> {
+        let domain = self.domain.as_str();
+        let whys = [
+            (domain.is_empty(), "its domain is empty"),
+            (domain == "*", "a bare `*` stands for no domain; a wildcard has one behind it, as `*.example`"),
+            (domain.ends_with('.'), "its domain ends in a dot"),
+            (domain.contains(char::is_whitespace), "its domain has a blank in it"),
+            (!domain.is_ascii(), "its domain has letters beyond ASCII; write it with `xn--...` labels"),
+            (domain.contains('\\') || Name::parse(domain).is_err(), "its domain is not a domain name"),
+        ];
+        whys.into_iter().find_map(|(is_so, why)| is_so.then_some(why))
+    }
+
+    /// Returns why v0.107.79 does not start with this among its rewrites, if so.
+    pub(super) fn refused_target(&self) -> Option<&'static str> {
+        match self.meaning() {
+            Meaning::Target(target) => refusal(target),
+            Meaning::Upstream(_) | Meaning::Address(_) | Meaning::Scoped => None,
+        }
+    }
+
+    /// Returns whether it is a CNAME, or an exception from one.
+    pub(super) fn is_cname(&self) -> bool {
+        matches!(self.meaning(), Meaning::Target(_))
+    }
+
     fn handle(&self) -> Handle {
         let pair = serde_json::to_string(&(&self.domain, &self.answer)).expect("two strings are always JSON");
         Handle(Arc::from(pair))
@@ -158,40 +202,6 @@ pub(super) fn unsupported(record: &Record) -> Option<&'static str> {
         (record.comment.as_ref().is_some_and(|text| !text.is_empty()), "AdGuard Home's rewrites hold no comment"),
     ];
     attributes.into_iter().find_map(|(is_set, why)| is_set.then_some(why))
-}
-
-/// Returns why v0.107.79 refuses this target of a CNAME, if it does; with such an entry in its settings it does not start
-/// (golibs `netutil.ValidateDomainName`). Labels beyond ASCII are turned into A-labels there and pass.
-pub(super) fn refused_target(target: &str) -> Option<&'static str> {
-    if target.is_empty() {
-        return Some("the target of the CNAME is empty");
-    }
-    if target.len() > 253 {
-        return Some("the target of the CNAME has more than 253 characters");
-    }
-    if target.split('.').any(str::is_empty) {
-        return Some("the target of the CNAME has an empty label, or ends in a dot");
-    }
-    if target.split('.').any(|label| label.is_ascii() && label.len() > 63) {
-        return Some("a label of the CNAME's target has more than 63 characters");
-    }
-    if target.split('.').any(is_broken_a_label) {
-        return Some("a label of the CNAME's target begins with `xn--` and is no internationalised name");
-    }
-    let last = target.rsplit('.').next().unwrap_or_default();
-    if !last.is_ascii() {
-        return None;
-    }
-    let inner = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
-    if !last.bytes().all(inner) || last.starts_with('-') || last.ends_with('-') {
-        return Some("the last label of the CNAME's target has a character that no top-level domain has");
-    }
-    let is_number = last.bytes().all(|octet| octet.is_ascii_digit());
-    is_number.then_some("the last label of the CNAME's target is a number")
-}
-
-fn is_broken_a_label(label: &str) -> bool {
-    label.starts_with("xn--") && Name::parse(label).is_ok_and(|name| name.to_unicode() == label)
 }
 
 #[cfg(test)]
@@ -273,6 +283,28 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_newer_servers_do_not_start_with_says_how_to_get_rid_of_it() {
+        let why = |domain, answer| rewrite(domain, answer).into_entry().unwrap_err().why;
+        for (domain, answer) in [("a.example", "10.0.0.1:80"), ("a.example", ""), (" a.example", "x_y"), ("x_y", "x_y")]
+        {
+            assert!(why(domain, answer).contains("delete it in AdGuard Home under Filters > DNS rewrites"), "{answer}");
+        }
+        for (domain, answer) in [("a.example", "a b.example"), ("a.example", "a.example"), ("a.example", "A")] {
+            assert!(!why(domain, answer).contains("delete"), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_domain_that_never_answers_makes_a_record_that_is_switched_off() {
+        for domain in ["e.docker.", "bücher.docker", "*"] {
+            assert_eq!(rewrite(domain, "10.0.0.1").into_entry().unwrap().enabled, Some(false), "{domain}");
+        }
+        for domain in ["e.docker", "*.docker", "xn--bcher-kva.docker", "_a.docker"] {
+            assert_eq!(rewrite(domain, "10.0.0.1").into_entry().unwrap().enabled, Some(true), "{domain}");
+        }
+    }
+
+    #[test]
     fn the_stored_spelling_survives_in_the_handle() {
         for answer in ["FD00:0::1", "\"q\"\\,", "Host.Example."] {
             let stored = rewrite("a.example.", answer).spelling;
@@ -306,6 +338,7 @@ mod tests {
             ("a.example", "CNAME", "A.example"),
             ("a\\032b.example", "A", "10.0.0.1"),
             (".", "A", "10.0.0.1"),
+            ("*", "A", "10.0.0.1"),
             ("a.example", "TXT", "text"),
         ];
         for (name, rtype, value) in refused {
