@@ -12,22 +12,19 @@ mod rewrite;
 mod session;
 mod target;
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
-
 use async_trait::async_trait;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::{
-    Answer, Attempt, Capabilities, DnsProvider, Group, ListingSupport, ProviderError, ProviderId, RunId, TtlSupport,
+    Answer, Attempt, Capabilities, Change, DnsProvider, Group, ListingSupport, ProviderError, ProviderId, TtlSupport,
     Types,
 };
-use dnsmgmt_core::record::{RecordKey, RecordType};
+use dnsmgmt_core::record::RecordType;
 use dnsmgmt_core::record_set::{Listing, RecordSet, Scope};
 use secrecy::SecretString;
 
 use self::api::Api;
 use self::change::Work;
-use self::rewrite::{Rewrite, Spelling};
+use self::rewrite::Rewrite;
 use self::session::Session;
 
 /// How to reach an AdGuard Home.
@@ -60,14 +57,6 @@ pub struct AdGuard {
     id: ProviderId,
     capabilities: Capabilities,
     api: Api,
-    swept: Mutex<Swept>,
-}
-
-/// The tombstones that one attempt of a run has already asked to remove, so that a thousand changes do not ask a thousand times.
-#[derive(Debug, Default)]
-struct Swept {
-    attempt: Option<(RunId, u32)>,
-    asked: BTreeSet<Spelling>,
 }
 
 impl AdGuard {
@@ -79,32 +68,7 @@ impl AdGuard {
             id: ProviderId { name: config.name, zone: Name::root() },
             capabilities: capabilities(),
             api: Api::new(session),
-            swept: Mutex::default(),
         })
-    }
-
-    /// Asks to remove the tombstones that were listed, except those that are in the work themselves. A failure is left to the
-    /// next change: what is asked for now does not depend on it.
-    async fn sweep(&self, work: &[Group], before: &RecordSet, attempt: Attempt) {
-        for spelling in self.unswept(work, before, attempt) {
-            let _answered = self.api.delete(&spelling).await;
-        }
-    }
-
-    fn unswept(&self, work: &[Group], before: &RecordSet, attempt: Attempt) -> Vec<Spelling> {
-        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-        let this_attempt = Some((attempt.run, attempt.number));
-        if swept.attempt != this_attempt {
-            *swept = Swept { attempt: this_attempt, asked: BTreeSet::new() };
-        }
-        let asked_for =
-            |key: &RecordKey| work.iter().flat_map(|group| &group.changes).any(|change| change.record().key == *key);
-        before
-            .iter()
-            .filter(|record| record.name().is_tombstone() && !asked_for(&record.key))
-            .flat_map(Spelling::of_copies)
-            .filter(|spelling| swept.asked.insert(spelling.clone()))
-            .collect()
     }
 }
 
@@ -130,12 +94,17 @@ impl DnsProvider for AdGuard {
                 Ok(_) | Err(_) => {}
             }
         }
+        // Of the copies of a record the first says whether it answers, except that an explicit yes counts over all.
+        records.sort_by_key(|record| record.enabled == Some(false));
         Ok(Listing { records: records.into_iter().collect(), opaque, provider_time })
     }
 
     async fn apply(&self, work: &[Group], before: &RecordSet, attempt: Attempt) -> Vec<Answer> {
-        self.sweep(work, before, attempt).await;
-        Work { api: &self.api, before, attempt }.make(work).await
+        Work::new(&self.api, before, attempt).make(work).await
+    }
+
+    fn objection(&self, change: &Change) -> Option<String> {
+        change::objection(&self.api, change).map(Into::into)
     }
 
     async fn examine(&self) -> Result<Vec<String>, ProviderError> {

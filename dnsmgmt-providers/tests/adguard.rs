@@ -254,14 +254,19 @@ async fn what_a_server_must_not_be_given_is_refused_without_a_call() {
         at(target("a.example")),
         at(target(".")),
         record(".", "10.0.0.1"),
+        record("*", "10.0.0.1"),
+        record("a\\032b.example", "10.0.0.1"),
         Record { ttl: Some(Ttl::Seconds(60)), ..record("a.example", "10.0.0.1") },
         Record { proxied: Some(true), ..record("a.example", "10.0.0.1") },
         Record { comment: Some("ours".into()), ..record("a.example", "10.0.0.1") },
     ];
     for record in records {
+        let why = home.provider.objection(&Change::Create(record.clone())).expect("a refusal without a call");
         let (answer, calls) = home.ask(Change::Create(record.clone()), 1).await;
         assert_eq!(failure(&answer).reaction, Reaction::Refused, "{record}");
+        assert_eq!(failure(&answer).answered, why);
         assert_eq!(calls, [""; 0], "{record}");
+        assert_eq!(home.provider.objection(&Change::Delete(record.clone())), None);
 
         home.put(&[("a.example", "10.0.0.9")]);
         let (answer, calls) =
@@ -287,6 +292,8 @@ async fn a_record_can_be_created_switched_off_where_that_exists() {
     let old = Home::version(Version::V52).await;
     let (answer, _) = old.ask(Change::Create(switched("a.example", "10.0.0.1", false)), 1).await;
     assert_eq!(failure(&answer).reaction, Reaction::Refused);
+    assert!(old.provider.objection(&Change::Create(switched("a.example", "10.0.0.1", false))).is_some());
+    assert_eq!(home.provider.objection(&Change::Create(switched("a.example", "10.0.0.1", false))), None);
     let (answer, calls) = old.ask(Change::Create(switched("a.example", "10.0.0.1", true)), 1).await;
     assert!(matches!(answer, Answer::Accepted));
     assert_eq!(calls, [ADD]);
@@ -346,46 +353,71 @@ async fn the_second_way_renames_each_copy_and_deletes_the_tombstone() {
 }
 
 #[tokio::test]
-async fn a_lie_about_deleting_leaves_a_tombstone_that_the_next_change_removes() {
+async fn what_is_left_as_our_own_tombstone_is_deleted_when_it_is_asked_for_again() {
     let home = Home::new().await;
-    home.put(&[("a.example", "10.0.0.1"), ("b.example", "10.0.0.2")]);
+    home.put(&[("a.example", "fd00::1"), ("a.example", "FD00::1"), ("b.example", "10.0.0.2")]);
+    home.put(&[("7.tombstone.invalid", "fd00::1"), ("0000000000000007.tombstone.invalid", "10.0.0.3")]);
     home.fake.server.faults.always(On::Change, Fault::LyingDelete);
-    let (answer, _) = home.ask(delete("a.example", "10.0.0.1"), 1).await;
-    assert!(matches!(answer, Answer::Accepted));
-    assert_eq!(home.pairs(), ["a.example -> 10.0.0.1", "b.example -> 10.0.0.2"]);
-    home.ask(delete("a.example", "10.0.0.1"), 2).await;
-    assert_eq!(home.pairs(), ["0000000000000007.tombstone.invalid -> 10.0.0.1", "b.example -> 10.0.0.2"]);
+    home.ask(delete("a.example", "fd00::1"), 2).await;
+    let ours = "0000000000000007.tombstone.invalid -> fd00::1";
+    assert!(home.pairs().contains(&ours.into()), "{:?}", home.pairs());
 
     home.fake.server.faults.clear();
-    let (answer, calls) = home.ask(create("c.example", "10.0.0.3"), 1).await;
+    home.fake.server.faults.next(1, On::Change, Fault::ErrorBefore);
+    let (answer, calls) = home.ask(delete("a.example", "fd00::1"), 2).await;
+    assert_eq!(failure(&answer).reaction, Reaction::Unreachable);
+    assert!(failure(&answer).doing.contains("0000000000000007.tombstone.invalid"), "{}", failure(&answer));
+    assert_eq!(calls, [DELETE]);
+
+    let (answer, calls) = home.ask(delete("a.example", "fd00::1"), 2).await;
     assert!(matches!(answer, Answer::Accepted));
-    assert_eq!(calls, [DELETE, ADD]);
-    assert_eq!(home.pairs(), ["b.example -> 10.0.0.2", "c.example -> 10.0.0.3"]);
+    assert_eq!(calls, [DELETE, DELETE]);
+    assert_eq!(
+        home.pairs(),
+        ["b.example -> 10.0.0.2", "7.tombstone.invalid -> fd00::1", "0000000000000007.tombstone.invalid -> 10.0.0.3"],
+        "neither what another run left nor what another change did"
+    );
 }
 
 #[tokio::test]
-async fn a_tombstone_is_asked_to_go_once_in_an_attempt_and_its_failure_spoils_nothing() {
+async fn a_replacement_takes_along_what_an_earlier_attempt_left_as_its_tombstone() {
     let home = Home::new().await;
-    home.put(&[("7.tombstone.invalid", "10.0.0.1"), ("7.tombstone.invalid", "10.0.0.1")]);
-    let before = home.list().await.records;
-    home.fake.server.forget_calls();
-    home.fake.server.faults.next(1, On::Change, Fault::ErrorBefore);
-    for (name, number) in [("a.example", 1), ("b.example", 1), ("c.example", 2)] {
-        let answers = home.apply(vec![create(name, "10.0.0.9")], &before, number).await;
-        assert!(matches!(answers[..], [Answer::Accepted]));
+    home.put(&[("0000000000000007.tombstone.invalid", "10.0.0.1"), ("a.example", "10.0.0.2")]);
+    let (answer, calls) = home.ask(replace("a.example", "10.0.0.2", "10.0.0.2"), 2).await;
+    assert!(matches!(answer, Answer::Accepted));
+    assert_eq!(calls, [DELETE]);
+    assert_eq!(home.pairs(), ["a.example -> 10.0.0.2"]);
+}
+
+#[tokio::test]
+async fn what_other_runs_left_is_no_business_of_a_change_that_does_not_name_it() {
+    let home = Home::new().await;
+    home.put(&[("8.tombstone.invalid", "10.0.0.1"), ("a.example", "10.0.0.1")]);
+    let changes = [
+        (create("b.example", "10.0.0.1"), vec![ADD]),
+        (replace("b.example", "10.0.0.1", "10.0.0.2"), vec![UPDATE]),
+        (delete("a.example", "10.0.0.1"), vec![DELETE]),
+    ];
+    for (change, expected) in changes {
+        assert_eq!(home.ask(change, 1).await.1, expected);
     }
-    assert_eq!(home.fake.server.calls(), [DELETE, ADD, ADD, DELETE, ADD]);
-    assert_eq!(home.pairs().len(), 3);
+    assert_eq!(home.pairs(), ["8.tombstone.invalid -> 10.0.0.1", "b.example -> 10.0.0.2"]);
 }
 
 #[tokio::test]
 async fn a_tombstone_that_is_itself_to_go_is_deleted_and_not_renamed() {
-    let home = Home::new().await;
-    home.put(&[("7.tombstone.invalid", "10.0.0.1")]);
-    let (answer, calls) = home.ask(delete("7.tombstone.invalid", "10.0.0.1"), 2).await;
-    assert!(matches!(answer, Answer::Accepted));
-    assert_eq!(calls, [DELETE]);
-    assert_eq!(home.pairs(), [""; 0]);
+    for number in [1, 2] {
+        let home = Home::new().await;
+        home.put(&[("8.tombstone.invalid", "FD00::1"), ("8.tombstone.invalid.", "fd00::1"), ("a.example", "fd00::1")]);
+        let (answer, calls) = home.ask(delete("8.tombstone.invalid", "fd00::1"), number).await;
+        assert!(matches!(answer, Answer::Accepted));
+        assert_eq!(calls, [DELETE, DELETE]);
+        assert_eq!(home.pairs(), ["a.example -> fd00::1"]);
+        home.put(&[("8.tombstone.invalid", "10.0.0.1")]);
+        home.fake.server.faults.next(1, On::Change, Fault::TooManyRequests(None));
+        let (answer, _) = home.ask(delete("8.tombstone.invalid", "10.0.0.1"), number).await;
+        assert_eq!(failure(&answer).reaction, Reaction::Busy { retry_after: None });
+    }
 }
 
 #[tokio::test]
@@ -495,6 +527,143 @@ async fn without_an_update_call_the_new_value_comes_before_the_old_one_goes() {
 }
 
 #[tokio::test]
+async fn a_value_of_another_type_is_put_in_place_in_one_write() {
+    let home = Home::new().await;
+    home.put(&[("a.example", "10.0.0.1")]);
+    for (old, new) in [("10.0.0.1", "host.example"), ("host.example", "fd00::1")] {
+        let (answer, calls) = home.ask(replace("a.example", old, new), 1).await;
+        assert!(matches!(answer, Answer::Accepted));
+        assert_eq!(calls, [UPDATE]);
+        assert_eq!(home.pairs(), [format!("a.example -> {new}")]);
+    }
+}
+
+#[tokio::test]
+async fn without_an_update_call_a_cname_never_stands_beside_an_address() {
+    for (old, new) in [("10.0.0.1", "host.example"), ("host.example", "10.0.0.1")] {
+        let home = Home::version(Version::V32).await;
+        home.put(&[("a.example", old)]);
+        let (answer, calls) = home.ask(replace("a.example", old, new), 1).await;
+        assert!(matches!(answer, Answer::Accepted));
+        assert_eq!(calls, [UPDATE, DELETE, ADD]);
+        assert_eq!(home.pairs(), [format!("a.example -> {new}")]);
+    }
+}
+
+#[tokio::test]
+async fn without_an_update_call_the_old_value_comes_back_if_the_new_one_of_another_type_is_not_taken() {
+    let faults = [
+        (Fault::ErrorBefore, Reaction::Unreachable),
+        (Fault::ErrorAfter, Reaction::Unreachable),
+        (Fault::TooManyRequests(None), Reaction::Busy { retry_after: None }),
+    ];
+    for (fault, reaction) in faults {
+        let home = Home::version(Version::V32).await;
+        home.put(&[("a.example", "FD00::1"), ("a.example", "fd00::1")]);
+        home.fake.server.faults.after(3, 1, On::Change, fault);
+        let (answer, calls) = home.ask(replace("a.example", "fd00::1", "host.example"), 1).await;
+        assert_eq!(failure(&answer).reaction, reaction, "{fault:?}: in the end nothing was made");
+        assert_eq!(calls, [UPDATE, DELETE, DELETE, ADD, DELETE, ADD, ADD]);
+        assert_eq!(home.pairs(), ["a.example -> FD00::1", "a.example -> fd00::1"]);
+    }
+    let home = Home::version(Version::V32).await;
+    home.put(&[("a.example", "10.0.0.1")]);
+    home.fake.server.faults.after(2, 9, On::Change, Fault::Unauthorized);
+    let (answer, _) = home.ask(replace("a.example", "10.0.0.1", "host.example"), 1).await;
+    assert_eq!(failure(&answer).reaction, Reaction::Unreachable);
+    assert!(failure(&answer).answered.contains("what was there before is not back"), "{}", failure(&answer));
+}
+
+#[tokio::test]
+async fn a_page_of_something_else_does_not_say_that_there_is_no_update_call() {
+    let pages = [
+        (404, false, "404 page not found\n"),
+        (404, true, "<html>404</html>"),
+        (405, true, "<html>405</html>"),
+        (404, true, ""),
+    ];
+    for (status, compresses, body) in pages {
+        let home = Home::new().await;
+        home.put(&[("a.example", "10.0.0.1")]);
+        home.fake.answer_in_its_place(status, compresses, body);
+        let (answer, calls) = home.ask(replace("a.example", "10.0.0.1", "10.0.0.2"), 1).await;
+        assert_eq!(failure(&answer).reaction, Reaction::Unreachable, "{status} {body}");
+        assert_eq!(calls, [UPDATE]);
+        let (answer, calls) = home.ask(replace("a.example", "10.0.0.1", "10.0.0.2"), 1).await;
+        assert!(matches!(answer, Answer::Accepted));
+        assert_eq!(calls, [UPDATE]);
+        assert_eq!(home.pairs(), ["a.example -> 10.0.0.2"]);
+    }
+}
+
+// ---- domains that never answer
+
+#[tokio::test]
+async fn a_record_that_never_answers_is_listed_as_switched_off() {
+    for version in [Version::V52, Version::V79] {
+        let home = Home::version(version).await;
+        home.put(&[("dead.docker.", "10.0.0.1"), ("bücher.docker", "10.0.0.2"), ("both.docker.", "10.0.0.3")]);
+        home.put(&[("both.docker", "10.0.0.3"), ("*", "10.0.0.4")]);
+        let off: Vec<String> = home
+            .list()
+            .await
+            .records
+            .iter()
+            .filter(|record| record.enabled == Some(false))
+            .map(ToString::to_string)
+            .collect();
+        let expected = ["* A 10.0.0.4", "dead.docker A 10.0.0.1", "xn--bcher-kva.docker A 10.0.0.2"];
+        assert_eq!(off, expected, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_never_answers_is_written_anew_when_it_is_to_answer() {
+    for (version, call) in
+        [(Version::V32, vec![UPDATE, ADD, DELETE]), (Version::V52, vec![UPDATE]), (Version::V79, vec![UPDATE])]
+    {
+        for through in ["create", "replace"] {
+            let home = Home::version(version).await;
+            home.put(&[("e.docker.", "10.0.0.1"), ("e.docker", "10.0.0.2")]);
+            let wanted = switched("e.docker", "10.0.0.1", true);
+            let change = match through {
+                "create" => Change::Create(wanted),
+                _ => Change::Replace { old: record("e.docker", "10.0.0.1"), new: wanted },
+            };
+            let (answer, calls) = home.ask(change, 1).await;
+            assert!(matches!(answer, Answer::Accepted), "{version:?} {answer:?}");
+            assert_eq!(calls, call, "{version:?}");
+            let mut pairs = home.pairs();
+            pairs.sort();
+            assert_eq!(pairs, ["e.docker -> 10.0.0.1", "e.docker -> 10.0.0.2"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn copies_that_never_answer_become_one_that_does() {
+    let home = Home::new().await;
+    home.put(&[("büch.docker", "10.0.0.1"), ("büch.docker", "10.0.0.1"), ("büch.docker.", "10.0.0.1")]);
+    let (answer, _) = home.ask(Change::Create(switched("büch.docker", "10.0.0.1", true)), 1).await;
+    assert!(matches!(answer, Answer::Accepted));
+    assert_eq!(home.pairs(), ["xn--bch-hoa.docker -> 10.0.0.1"]);
+}
+
+#[tokio::test]
+async fn a_value_that_answered_is_not_replaced_by_a_copy_that_never_does() {
+    for version in [Version::V52, Version::V79] {
+        let home = Home::version(version).await;
+        home.put(&[("e.docker", "10.0.0.1"), ("e.docker.", "10.0.0.2")]);
+        let (answer, calls) = home.ask(replace("e.docker", "10.0.0.1", "10.0.0.2"), 1).await;
+        assert!(matches!(answer, Answer::Accepted));
+        assert_eq!(calls, [UPDATE, DELETE]);
+        assert_eq!(home.pairs(), ["e.docker -> 10.0.0.2"]);
+    }
+}
+
+// ---- switching
+
+#[tokio::test]
 async fn all_copies_of_a_record_are_switched_off() {
     let home = Home::new().await;
     home.put(&[("a.example", "fd00::1"), ("a.example", "FD00::1"), ("a.example", "fd00::1")]);
@@ -546,6 +715,31 @@ async fn a_change_that_fails_says_how() {
             assert!(error.doing.starts_with(doing), "{error}");
             assert_eq!(calls.len(), 1, "a provider does not retry");
             assert_eq!(home.pairs() != untouched, is_made, "{fault:?}: {doing}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_was_made_in_part_is_not_called_refused() {
+    let two: &[(&str, &str)] = &[("a.example", "fd00::1"), ("a.example", "FD00::1")];
+    let same: &[(&str, &str)] = &[("a.example", "fd00::1"), ("a.example", "fd00::1")];
+    let off = || Change::Replace { old: record("a.example", "fd00::1"), new: switched("a.example", "fd00::1", false) };
+    let changes = [
+        ("one of two twins deleted", two, delete("a.example", "fd00::1"), 1),
+        ("one of two twins renamed", two, delete("a.example", "fd00::1"), 2),
+        ("renamed, and the tombstone not deleted", &two[..1], delete("a.example", "fd00::1"), 2),
+        ("replaced, and the twin not deleted", two, replace("a.example", "fd00::1", "10.0.0.1"), 1),
+        ("a copy renamed, the other not switched off", same, off(), 1),
+    ];
+    for (what, pairs, change, number) in changes {
+        for (fault, text) in [(Fault::TooManyRequests(Some(2)), "429"), (Fault::Unauthorized, "401")] {
+            let home = Home::new().await;
+            home.put(pairs);
+            home.fake.server.faults.after(1, 1, On::Change, fault);
+            let (answer, calls) = home.ask(change.clone(), number).await;
+            assert_eq!(failure(&answer).reaction, Reaction::Unreachable, "{what}: {fault:?}");
+            assert!(failure(&answer).answered.contains(text), "{what}: {}", failure(&answer));
+            assert_eq!(calls.len(), 2, "{what}");
         }
     }
 }

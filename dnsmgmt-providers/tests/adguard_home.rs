@@ -246,12 +246,70 @@ async fn a_wildcard_that_silences_a_record_is_found() {
 }
 
 #[tokio::test]
-async fn tombstones_are_removed_with_the_next_change() {
+async fn tombstones_are_deleted_in_both_attempts() {
     for home in Home::all().await {
-        home.put(&[("7.tombstone.invalid", "10.0.0.1"), ("a.example", "10.0.0.1")]).await;
-        let answer = home.ask(Change::Create(record("b.example", "10.0.0.2")), 1).await;
-        assert!(matches!(answer, Answer::Accepted));
-        assert_eq!(home.listed().await, ["a.example A 10.0.0.1", "b.example A 10.0.0.2"]);
+        for number in [1, 2] {
+            home.put(&[
+                ("8.tombstone.invalid", "FD00::1"),
+                ("8.tombstone.invalid", "fd00::1"),
+                ("a.example", "fd00::1"),
+            ])
+            .await;
+            let answer = home.ask(Change::Delete(record("8.tombstone.invalid", "fd00::1")), number).await;
+            assert!(matches!(answer, Answer::Accepted), "{:?}: {answer:?}", home.release);
+            assert_eq!(home.listed().await, ["a.example AAAA fd00::1"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_takes_its_place_without_a_moment_of_neither() {
+    for home in Home::all().await {
+        home.put(&[("host.example", "10.0.0.1"), ("a.example", "10.0.0.2")]).await;
+        let is_done = AtomicBool::new(false);
+        let swap = async {
+            for _ in 0..20 {
+                for (old, new) in [("10.0.0.2", "host.example"), ("host.example", "10.0.0.2")] {
+                    let change = Change::Replace { old: record("a.example", old), new: record("a.example", new) };
+                    let answer = home.ask(change, 1).await;
+                    assert!(matches!(answer, Answer::Accepted), "{:?}: {answer:?}", home.release);
+                    let expected = if new == "host.example" { "10.0.0.1" } else { "10.0.0.2" };
+                    assert_eq!(home.addresses("a.example", A).await, ips(&[expected]), "{:?}", home.release);
+                }
+            }
+            is_done.store(true, Ordering::Relaxed);
+        };
+        let watch = async {
+            let mut looks = 0;
+            while !is_done.load(Ordering::Relaxed) {
+                let answered = home.addresses("a.example", A).await;
+                assert!(answered == ips(&["10.0.0.1"]) || answered == ips(&["10.0.0.2"]), "{answered:?}");
+                looks += 1;
+            }
+            looks
+        };
+        let ((), looks) = tokio::join!(swap, watch);
+        assert!(looks > 40, "only {looks} looks");
+        assert_eq!(home.server.pairs().await, ["host.example -> 10.0.0.1", "a.example -> 10.0.0.2"]);
+    }
+}
+
+#[tokio::test]
+async fn a_domain_that_is_never_answered_is_listed_as_such_and_answers_once_it_is_wanted() {
+    for home in Home::all().await {
+        home.put(&[("e.docker.", "10.0.0.1"), ("bücher.docker", "10.0.0.2"), ("*", "10.0.0.3")]).await;
+        let listing = home.provider.list(&Scope::Zone).await.unwrap();
+        assert!(listing.records.iter().all(|record| record.enabled == Some(false)), "{listing:?}");
+        for (name, answer) in [("e.docker", "10.0.0.1"), ("xn--bcher-kva.docker", "10.0.0.2")] {
+            assert_eq!(home.addresses(name, A).await, ips(&[]), "{:?}", home.release);
+            let wanted = Record { enabled: Some(true), ..record(name, answer) };
+            let answer = home.ask(Change::Create(wanted), 1).await;
+            assert!(matches!(answer, Answer::Accepted), "{:?}: {answer:?}", home.release);
+            assert_eq!(home.addresses(name, A).await.len(), 1, "{:?}", home.release);
+        }
+        assert_eq!(home.addresses("any.example", A).await, ips(&[]), "a bare `*` answers for nothing");
+        assert!(home.provider.objection(&Change::Create(record("*", "10.0.0.3"))).is_some());
+        assert_eq!(home.server.pairs().await.len(), 3);
     }
 }
 

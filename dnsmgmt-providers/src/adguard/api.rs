@@ -2,8 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use dnsmgmt_core::provider::ProviderError;
+use dnsmgmt_core::provider::{ProviderError, Reaction};
 use jiff::Timestamp;
+use reqwest::header::VARY;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -89,12 +90,18 @@ impl Api {
             StatusCode::BAD_REQUEST if answered.body.starts_with("target rule not found") => {
                 Ok(Updated::TargetNotFound)
             }
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            _ if lacks_call(&answered) => {
                 self.learn(|learnt| learnt.no_update = true);
                 Ok(Updated::Unsupported)
             }
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Err(foreign(&answered, &doing)),
             _ => accepted(&answered, &doing).map(|()| Updated::Done),
         }
+    }
+
+    /// Returns whether it is known by now that rewrites cannot be switched off one by one.
+    pub(super) fn cannot_disable(&self) -> bool {
+        self.learnt().enabled == Some(false)
     }
 
     /// Returns whether rewrites can be switched off one by one, asking only where no listing has shown it.
@@ -110,7 +117,8 @@ impl Api {
         let doing = format!("read the settings of the rewrites at {}", self.session.base());
         let answered = self.session.send(Method::GET, "rewrite/settings", None, &doing).await?;
         let switch = match answered.status {
-            StatusCode::NOT_FOUND => None,
+            _ if lacks_call(&answered) => None,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Err(foreign(&answered, &doing)),
             _ => Some(decoded::<Switch>(&answered, "the settings of the rewrites", &doing)?.enabled),
         };
         self.learn(|learnt| learnt.enabled = Some(switch.is_some()));
@@ -140,6 +148,24 @@ fn entry(spelling: &Spelling, enabled: Option<bool>) -> Value {
         entry["enabled"] = enabled.into();
     }
     entry
+}
+
+/// Returns whether AdGuard Home itself says that it has no such call. A proxy in front of it may say the like while AdGuard Home
+/// cannot be reached: even in the same words, if it is written in Go, but then without a word about compression.
+fn lacks_call(answered: &Answered) -> bool {
+    let text = answered.body.trim();
+    let is_said = match answered.status {
+        StatusCode::NOT_FOUND => text == "404 page not found",
+        StatusCode::METHOD_NOT_ALLOWED => text.starts_with("only method "),
+        _ => false,
+    };
+    is_said && answered.headers.contains_key(VARY)
+}
+
+/// Returns the error of a 404 or 405 that is not AdGuard Home's.
+fn foreign(answered: &Answered, doing: &str) -> ProviderError {
+    ProviderError::new(Reaction::Unreachable, doing, format!("{}, which AdGuard Home does not say", answered.shown()))
+        .hint("check whether something between here and AdGuard Home answered in its place")
 }
 
 fn decoded<T: serde::de::DeserializeOwned>(answered: &Answered, what: &str, doing: &str) -> Result<T, ProviderError> {

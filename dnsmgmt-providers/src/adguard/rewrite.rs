@@ -194,8 +194,13 @@ impl fmt::Display for Spelling {
     }
 }
 
+/// Returns why a record is not written as a rewrite, where that is known without asking.
+pub(super) fn objection(wanted: &Record) -> Option<&'static str> {
+    unsupported(wanted).or_else(|| Spelling::of(&wanted.key).err())
+}
+
 /// Returns which attribute of a wanted record no rewrite can have.
-pub(super) fn unsupported(record: &Record) -> Option<&'static str> {
+fn unsupported(record: &Record) -> Option<&'static str> {
     let attributes = [
         (matches!(record.ttl, Some(Ttl::Seconds(_))), "AdGuard Home has one TTL for all rewrites and takes none"),
         (record.proxied == Some(true), "AdGuard Home has no proxy"),
