@@ -1,5 +1,6 @@
 //! Records seen or wanted at one moment.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -141,7 +142,7 @@ pub struct Opaque {
     /// The entry as the provider shows it.
     pub text: String,
     /// Why it is not a record.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
 }
 
 impl Opaque {

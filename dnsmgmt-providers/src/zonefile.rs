@@ -250,7 +250,8 @@ fn listing(zone: &ZoneText, scope: &Scope) -> Listing {
                     "its value cannot be shown"
                 } else {
                     "it lies outside the zone, so servers do not serve it"
-                },
+                }
+                .into(),
             }),
         }
     }

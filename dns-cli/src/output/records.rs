@@ -123,7 +123,7 @@ fn json(found: &[Listed]) -> Result<()> {
             name: entry.name.as_ref().map(|name| name.as_str()),
             rtype: entry.rtype.as_ref().map(ToString::to_string),
             text: &entry.text,
-            why: entry.why,
+            why: &entry.why,
         })
     });
     print_json(&Listing { records: rows(found).collect(), opaque: opaque.collect() })

@@ -51,9 +51,9 @@ impl Rewrite {
     /// to have it written anew.
     pub(super) fn into_entry(self) -> Result<Record, Opaque> {
         let is_fatal = self.spelling.refused_target().is_some();
-        let opaque = |name, rtype, why| {
+        let opaque = |name, rtype, why: &'static str| {
             let why = if is_fatal { FATAL } else { why };
-            Err(Opaque { name, rtype, text: self.spelling.to_string(), why })
+            Err(Opaque { name, rtype, text: self.spelling.to_string(), why: why.into() })
         };
         let Ok(name) = Name::parse(&self.spelling.domain) else {
             return opaque(None, None, "its domain is not a domain name, so it never answers");

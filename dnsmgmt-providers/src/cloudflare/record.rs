@@ -112,7 +112,7 @@ impl Listed<'_> {
             name: Name::parse(&self.name).ok(),
             rtype: rtype.cloned(),
             text: format!("{} {} {content}", self.name, self.rtype),
-            why,
+            why: why.into(),
         }
     }
 }
@@ -151,7 +151,7 @@ fn unreadable(entry: &RawValue, why: &'static str) -> Entry {
         name: field("name").and_then(|name| Name::parse(name).ok()),
         rtype: field("type").and_then(|rtype| RecordType::parse(rtype).ok()),
         text: entry.get().into(),
-        why,
+        why: why.into(),
     };
     Entry { id: field("id").unwrap_or_else(|| entry.get()).into(), record: Err(opaque) }
 }
