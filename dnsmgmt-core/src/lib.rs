@@ -41,4 +41,6 @@ pub mod provider;
 pub mod record;
 pub mod record_set;
 pub mod report;
+#[cfg(feature = "repository")]
+pub mod repository;
 mod settle;

@@ -33,6 +33,20 @@ pub enum Fate {
 }
 
 impl Fate {
+    /// Every fate.
+    pub const ALL: [Self; 10] = [
+        Self::Gone,
+        Self::AlreadyGone,
+        Self::StillThere,
+        Self::Present,
+        Self::AlreadyPresent,
+        Self::StillMissing,
+        Self::Differs,
+        Self::Refused,
+        Self::Unconfirmed,
+        Self::NotTried,
+    ];
+
     /// Returns whether things are as they were asked to be, and a listing said so.
     pub fn is_settled(self) -> bool {
         matches!(self, Self::Gone | Self::AlreadyGone | Self::Present | Self::AlreadyPresent)
@@ -73,6 +87,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 3] = [Self::Create, Self::Replace, Self::Delete];
+
     /// Returns the word for it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,0 +1,166 @@
+//! Why the database could not be used.
+
+use std::io;
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+/// Why the database could not be used: what was being done, to which file, what came back, what to do next.
+///
+/// An error is never an empty answer: a caller that gets one knows nothing about the records.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepositoryError {
+    /// The file is not a sound database any more. It was not written to.
+    #[error(
+        "the database {} is damaged ({problem}); nothing was written to it: keep a copy of it and of its -wal file, then put \
+         a backup in its place, or move it away to start anew without the memory of what is ours",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite found.
+        problem: String,
+    },
+    /// A newer version of dnsmgmt made it.
+    #[error(
+        "the database {} has schema version {found}, and this program knows versions up to {known}; update this program, or \
+         use the backup that was made before the newer one ran",
+        path.display()
+    )]
+    Future {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// Another program's database.
+    #[error("{} is a database without any table of dnsmgmt: it belongs to another program, so it was left alone", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A part of the schema is missing and cannot be added.
+    #[error(
+        "the database {} lacks {part}, which cannot be added to what is there ({problem}); rename that table and start again, \
+         then copy over the rows that you want to keep",
+        path.display()
+    )]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// The missing part.
+        part: String,
+        /// What SQLite answered.
+        problem: String,
+    },
+    /// Another program was writing all the time.
+    #[error("could not {doing} in the database {}: another program has been writing to it for {waited} s; try again", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// What was being done, to be read behind "could not".
+        doing: &'static str,
+        /// How long this one waited, in seconds.
+        waited: u64,
+    },
+    /// A stored row that is not what was stored.
+    #[error("row {id} of {table} in the database {} cannot be read: {problem}; `dns-cli db check` looks at the whole file", path.display())]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The table.
+        table: &'static str,
+        /// The row's `id`.
+        id: i64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// There is no such row.
+    #[error("{what} is not in the database {}", path.display())]
+    Absent {
+        /// The file.
+        path: PathBuf,
+        /// What was to be changed.
+        what: String,
+    },
+    /// A value that cannot be stored.
+    #[error("`{value}` cannot be {what}: {expected}")]
+    Unfit {
+        /// What it was given as.
+        what: &'static str,
+        /// The value.
+        value: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// The operating system said no.
+    #[error("could not {doing} {}: {source}", path.display())]
+    File {
+        /// What was being done, to be read behind "could not".
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: io::Error,
+    },
+    /// Anything else that SQLite answered.
+    #[error("could not {doing} in the database {}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What was being done, to be read behind "could not".
+        doing: &'static str,
+        /// What SQLite answered.
+        source: rusqlite::Error,
+    },
+}
+
+/// What a statement failed with, before it is known in which file.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Sqlite(rusqlite::Error),
+    Row { table: &'static str, id: i64, problem: String },
+    Absent(String),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// How long a program waits for another that writes, in seconds. Replacing a cache of a million records takes two or three.
+pub(crate) const PATIENCE: u64 = 30;
+
+impl Failure {
+    /// Says in which file it was and what was being done.
+    pub(crate) fn at(self, path: &std::path::Path, doing: &'static str) -> RepositoryError {
+        let path = path.to_owned();
+        match self {
+            Self::Row { table, id, problem } => RepositoryError::Row { path, table, id, problem },
+            Self::Absent(what) => RepositoryError::Absent { path, what },
+            Self::Sqlite(source) => match source.sqlite_error_code() {
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                    RepositoryError::Damaged { path, problem: problem(&source) }
+                }
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                    RepositoryError::Busy { path, doing, waited: PATIENCE }
+                }
+                _ => RepositoryError::Sqlite { path, doing, source },
+            },
+        }
+    }
+}
+
+/// Returns what SQLite said, without the statement that it said it to.
+pub(crate) fn problem(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,67 @@
+//! The durable memory, as programs use it.
+
+#![cfg(feature = "repository")]
+
+#[path = "repository/damage.rs"]
+mod damage;
+#[path = "repository/properties.rs"]
+mod properties;
+#[path = "repository/several.rs"]
+mod several;
+#[path = "repository/tables.rs"]
+mod tables;
+#[path = "repository/verbs.rs"]
+mod verbs;
+
+use std::path::PathBuf;
+
+use dnsmgmt_core::name::Name;
+use dnsmgmt_core::provider::ProviderId;
+use dnsmgmt_core::record::{Record, RecordData};
+use dnsmgmt_core::record_set::Listing;
+use dnsmgmt_core::repository::DnsRepositoryManager;
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+fn home() -> ProviderId {
+    provider("home", "example")
+}
+
+fn provider(name: &str, zone: &str) -> ProviderId {
+    ProviderId { name: name.into(), zone: Name::parse(zone).unwrap() }
+}
+
+fn record(name: &str, value: &str) -> Record {
+    Record::new(Name::parse(name).unwrap(), RecordData::infer(value).unwrap())
+}
+
+fn listing(records: impl IntoIterator<Item = Record>) -> Listing {
+    Listing { records: records.into_iter().collect(), ..Listing::default() }
+}
+
+/// Returns noon, and so many seconds.
+fn noon_and(seconds: i64) -> Timestamp {
+    "2026-01-01T12:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
+}
+
+/// A database in a folder of its own.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("state/dnsmgmt.db")
+    }
+
+    fn open(&self) -> DnsRepositoryManager {
+        DnsRepositoryManager::open(&self.path()).unwrap()
+    }
+
+    /// Returns the file as people open it.
+    fn sql(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.path()).unwrap()
+    }
+}
