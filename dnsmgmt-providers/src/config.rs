@@ -22,6 +22,7 @@
 
 mod alone;
 mod check;
+mod database;
 mod diagnostic;
 mod file;
 mod provider;
@@ -32,6 +33,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+pub use database::{Database, NamedBy};
 pub use diagnostic::Diagnostic;
 use diagnostic::Source;
 use file::File;

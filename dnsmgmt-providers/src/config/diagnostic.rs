@@ -104,7 +104,7 @@ pub(crate) struct Place {
 
 /// The keys whose values may be shown. Any other may be a secret: under a misspelt key, or in the place of its file or of a
 /// zone's id.
-const SHOWN: [&str; 8] = ["default", "kind", "url", "username", "zones", "name", "path", "batch"];
+const SHOWN: [&str; 9] = ["default", "database", "kind", "url", "username", "zones", "name", "path", "batch"];
 
 /// Returns how many bytes of a line with keys may be shown.
 fn visible_keys(line: &str) -> usize {

@@ -15,7 +15,7 @@ use super::diagnostic::{Diagnostic, Source};
 use super::provider::{Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
 
 /// What may stand at the top of the file. What a further program reads from it is one more key here.
-pub(crate) const TOP_LEVEL: [&str; 2] = ["default", "providers"];
+pub(crate) const TOP_LEVEL: [&str; 3] = ["default", "database", "providers"];
 
 /// Returns the keys of a provider's table.
 pub(crate) const fn keys(kind: Kind) -> &'static [&'static str] {
@@ -37,6 +37,7 @@ const MOST_BATCH: usize = 3500;
 #[derive(Debug, Default)]
 pub(crate) struct File {
     pub(crate) default: Option<String>,
+    pub(crate) database: Option<PathBuf>,
     /// In the order of the file.
     pub(crate) providers: Vec<Provider>,
     /// A warning for each secret that stands in the file itself.
@@ -59,6 +60,7 @@ pub(crate) fn read(source: &Source) -> Result<File, Diagnostic> {
             file.providers.push(provider(name, &providers.child(title, at, value)?, &mut file.inline_secrets)?);
         }
     }
+    file.database = top.text("database")?.map(|text| top.path(text.text));
     file.default = default(&top, &file.providers)?;
     Ok(file)
 }

@@ -672,3 +672,47 @@ mod the_documentation {
         assert_eq!(kinds, [Kind::AdGuard, Kind::Cloudflare, Kind::Zonefile]);
     }
 }
+
+mod the_database {
+    use super::*;
+    use crate::config::NamedBy;
+
+    fn place(machine: &Machine, variables: Variables<'_>) -> Result<(String, NamedBy), Diagnostic> {
+        let database = machine.load(variables)?.database_within(&machine.path("var/lib"))?;
+        let path = database.path.to_str().unwrap().replace(machine.0.path().to_str().unwrap(), "");
+        Ok((path, database.named_by))
+    }
+
+    #[test]
+    fn is_named_or_in_the_first_state_folder_there_is() {
+        let machine = Machine::new("database = \"memory/d.db\"");
+        let file = NamedBy::File(machine.path("etc/dnsmgmt/dnsmgmt.toml"));
+        let all = [("DNSMGMT_DB", "@x.db"), ("STATE_DIRECTORY", "@one:/two"), ("HOME", "@home")];
+        let variable = NamedBy::Variable("`DNSMGMT_DB`".into());
+        assert_eq!(place(&machine, &all).unwrap(), ("/x.db".into(), variable));
+        assert_eq!(place(&machine, &all[1..]).unwrap(), ("/etc/dnsmgmt/memory/d.db".into(), file));
+        let machine = Machine::new("");
+        assert_eq!(place(&machine, &all[1..]).unwrap(), ("/one/dnsmgmt.db".into(), NamedBy::StateDirectory));
+        let home = ("/home/.local/state/dnsmgmt/dnsmgmt.db".to_owned(), NamedBy::User);
+        assert_eq!(place(&machine, &all[2..]).unwrap(), home);
+        let xdg = [("HOME", "@home"), ("XDG_STATE_HOME", "@state")];
+        assert_eq!(place(&machine, &xdg).unwrap().0, "/state/dnsmgmt/dnsmgmt.db");
+        machine.write("var/lib/dnsmgmt/anything", "");
+        assert_eq!(place(&machine, &xdg).unwrap(), ("/var/lib/dnsmgmt/dnsmgmt.db".into(), NamedBy::System));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn is_the_systems_even_where_the_user_may_not_follow() {
+        let machine = Machine::new("");
+        fs::create_dir_all(machine.path("var/lib")).unwrap();
+        std::os::unix::fs::symlink(machine.path("private/dnsmgmt"), machine.path("var/lib/dnsmgmt")).unwrap();
+        assert_eq!(place(&machine, &[("HOME", "@home")]).unwrap().1, NamedBy::System);
+    }
+
+    #[test]
+    fn has_to_be_somewhere() {
+        let error = place(&Machine::new(""), &[]).unwrap_err();
+        assert!(error.to_string().contains("DNSMGMT_DB"), "{error}");
+    }
+}

@@ -19,6 +19,7 @@ pub struct Variable {
 pub(crate) const CONFIG: Variable = Variable { name: "DNSMGMT_CONFIG", meaning: "the path of dnsmgmt.toml" };
 pub(crate) const PROVIDER: Variable =
     Variable { name: "DNSMGMT_PROVIDER", meaning: "the provider to use: a configured name, or a kind" };
+pub(crate) const DB: Variable = Variable { name: "DNSMGMT_DB", meaning: "the path of the database" };
 pub(crate) const ZONEFILE_PATH: Variable = Variable { name: "ZONEFILE_PATH", meaning: "the path of a zone file" };
 pub(crate) const ZONEFILE_ORIGIN: Variable =
     Variable { name: "ZONEFILE_ORIGIN", meaning: "the zone of the zone file, where the file does not say it" };
@@ -41,9 +42,10 @@ pub(crate) const CF_API_URL: Variable =
     Variable { name: "CF_API_URL", meaning: "the address of the API, where it is not Cloudflare's own" };
 
 /// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
-pub const VARIABLES: [&Variable; 13] = [
+pub const VARIABLES: [&Variable; 14] = [
     &CONFIG,
     &PROVIDER,
+    &DB,
     &ZONEFILE_PATH,
     &ZONEFILE_ORIGIN,
     &ADGUARD_URL,
@@ -96,6 +98,12 @@ impl Environment {
     /// Returns the folder that a variable of the system's names, if it is an absolute path.
     pub(crate) fn folder(&self, name: &str) -> Option<&Path> {
         self.get(name).map(Path::new).filter(|path| path.is_absolute())
+    }
+
+    /// Returns the first folder of a variable that systemd sets, which may name several, with colons.
+    pub(crate) fn first_folder(&self, name: &str) -> Option<PathBuf> {
+        let first = self.get(name)?.to_str()?.split(':').next()?;
+        Some(PathBuf::from(first)).filter(|path| path.is_absolute())
     }
 
     /// Refuses a variable that is given as a value and as a file.
