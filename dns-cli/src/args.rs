@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Delete(Delete),
     #[command(subcommand)]
     Provider(Provider),
+    #[command(subcommand)]
+    Db(Db),
     Completions(Completions),
     Man(Man),
 }
@@ -259,6 +261,38 @@ pub(crate) enum Provider {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProviderList {
+    /// How to print it
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Looks after the database, the memory of what is ours
+#[derive(Debug, Subcommand)]
+pub(crate) enum Db {
+    /// Checks that the database is whole, and completes its schema
+    ///
+    /// Exits with 1 if it is damaged, and then writes nothing to it.
+    Check(DbOutput),
+    /// Copies the database into a file, which must not exist, and checks the copy
+    ///
+    /// Other programs may go on writing: the copy is of one moment.
+    Backup(DbBackup),
+    /// Prints where the database is
+    Path(DbOutput),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DbOutput {
+    /// How to print it
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DbBackup {
+    /// The file to write
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
     /// How to print it
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
     pub(crate) output: ReportFormat,

@@ -3,6 +3,7 @@
 mod add;
 mod change;
 mod completions;
+mod db;
 mod delete;
 mod get;
 mod list;
@@ -26,6 +27,7 @@ pub(crate) async fn run(global: &Global, command: Command) -> Result<Exit> {
         Command::Add(args) => add::run(&Context { make_missing: true, ..Context::new(global)? }, args).await,
         Command::Update(args) => update::run(&Context::new(global)?, args).await,
         Command::Delete(args) => delete::run(&Context::new(global)?, args).await,
+        Command::Db(args) => db::run(&Context::new(global)?, &args),
         Command::Provider(args) => provider::run(&Context::new(global)?, args).await,
     }
 }

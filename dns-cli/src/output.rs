@@ -55,6 +55,15 @@ pub(crate) fn print_table<const N: usize>(
     print(&table.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>())
 }
 
+/// Prints lines as they are, but for what could steer the terminal.
+pub(crate) fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
+    let mut out = io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{}", printable(&line))?;
+    }
+    Ok(())
+}
+
 /// Replaces control characters: what stands at a provider was written by anybody, and may try to steer the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()

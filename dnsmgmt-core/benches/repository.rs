@@ -122,7 +122,7 @@ impl Raw {
     fn of(path: &Path) -> Self {
         let connection = Connection::open(path).expect("a database");
         connection
-            .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL")
+            .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536; PRAGMA journal_mode = WAL")
             .expect("WAL");
         let columns =
             "provider, zone, name, type, content, ttl, proxied, enabled, comment, record_id, other_ids, fingerprint,

@@ -44,6 +44,8 @@ pub use journal::{ChangeId, Journal, JournalEntry};
 pub use lock::{LockError, ProviderLock};
 pub use managed::{ManagedRecordsRepository, Origin, OrphanReason, TrackedRecord, Tracking};
 
+use schema::Schema;
+
 use crate::plan::Step;
 use crate::provider::{ProviderId, RunId};
 use crate::record::{Record, RecordKey};
@@ -52,6 +54,10 @@ use crate::report::Fate;
 
 /// How long a listing counts as fresh where nothing else is said.
 pub const CACHE_TTL: SignedDuration = SignedDuration::from_hours(1);
+
+/// How much memory SQLite may take for pages, in KiB as a negative number: with its default of 2 MB, the index of a large cache
+/// is read again and again while it is replaced.
+const PAGE_CACHE: i64 = -65_536;
 
 /// The one way to the database. Every call that writes is one transaction.
 #[derive(Debug)]
@@ -272,9 +278,10 @@ impl DnsRepositoryManager {
     fn prepare(&mut self) -> Result<(), RepositoryError> {
         // In this order: nothing may be written before it is known whose file it is.
         schema::refuse_future(&self.connection, &self.path, schema::newest())?;
-        schema::refuse_foreign(&self.connection, &self.path)?;
+        let schema = Schema::newest().map_err(|error| error.at(&self.path, "build the schema"))?;
+        schema.refuse_foreign(&self.connection, &self.path)?;
         set_up(&self.connection).map_err(|error| error.at(&self.path, "set up the connection"))?;
-        schema::bring_up_to_date(&mut self.connection, &self.path)?;
+        schema.bring(&mut self.connection, &self.path)?;
         let owner_id = owner_id(&self.connection).map_err(|error| error.at(&self.path, "read the owner id"))?;
         if owner_id.is_none() {
             let sql = "INSERT INTO dns_settings VALUES ('owner_id', lower(hex(randomblob(8)))) ON CONFLICT DO NOTHING";
@@ -338,6 +345,7 @@ fn set_up(connection: &Connection) -> Result<(), Failure> {
     connection.busy_timeout(Duration::from_secs(PATIENCE))?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", PAGE_CACHE)?;
     // An intent must outlive a power cut, not only the program.
     connection.pragma_update(None, "synchronous", "FULL")?;
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;

@@ -4,6 +4,8 @@
 
 #[path = "repository/damage.rs"]
 mod damage;
+#[path = "repository/documented.rs"]
+mod documented;
 #[path = "repository/properties.rs"]
 mod properties;
 #[path = "repository/several.rs"]

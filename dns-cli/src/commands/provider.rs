@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::args::{Provider, ReportFormat};
 use crate::context::{Context, Zoned};
 use crate::exit::Exit;
-use crate::output::{print_json, print_table};
+use crate::output::{print_json, print_lines, print_table};
 
 pub(crate) async fn run(context: &Context, command: Provider) -> Result<Exit> {
     match command {
@@ -72,23 +72,13 @@ async fn test(context: &Context, format: ReportFormat) -> Result<Exit> {
         ReportFormat::Json => print_json(&Providers { providers: &tested.answers })?,
         ReportFormat::Table => {
             for test in &tested.answers {
-                let finding = |finding: &String| [format!("  {finding}")];
+                let finding = |finding: &String| format!("  {finding}");
                 let head = format!("{} {}: answers, {} records", test.provider, test.zone, test.records);
-                print_lines([[head]].into_iter().chain(test.findings.iter().map(finding)))?;
+                print_lines([head].into_iter().chain(test.findings.iter().map(finding)))?;
             }
         }
     }
     Ok(tested.end())
-}
-
-/// Prints lines as they are, but for what could steer the terminal.
-fn print_lines(lines: impl IntoIterator<Item = [String; 1]>) -> Result<()> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    for [line] in lines {
-        writeln!(out, "{}", crate::output::printable(&line))?;
-    }
-    Ok(())
 }
 
 #[derive(Serialize)]

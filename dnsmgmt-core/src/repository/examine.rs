@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Failure, PATIENCE, RepositoryError};
-use super::schema;
+use super::schema::{self, Schema};
 
 /// The most problems that are told of one file.
 const PROBLEMS: usize = 20;
@@ -56,7 +56,7 @@ pub fn back_up(path: &Path, target: &Path) -> Result<(), RepositoryError> {
         return Err(failed("write the backup", target)(io::ErrorKind::AlreadyExists.into()));
     }
     let source = open_to_read(path)?;
-    schema::refuse_foreign(&source, path)?;
+    newest(path)?.refuse_foreign(&source, path)?;
     let unfinished = Unfinished::beside(target).map_err(failed("write the backup", target))?;
     let name = unfinished.0.to_string_lossy();
     source.execute("VACUUM INTO ?1", [&*name]).map_err(|error| Failure::from(error).at(path, "make a backup"))?;
@@ -69,7 +69,8 @@ fn examine_open(connection: &Connection, path: &Path) -> Result<Examination, Rep
     let doing = |error: Failure| error.at(path, "check the integrity");
     let newest_version = schema::newest();
     let schema_version = schema::refuse_future(connection, path, newest_version)?;
-    schema::refuse_foreign(connection, path)?;
+    let schema = newest(path)?;
+    schema.refuse_foreign(connection, path)?;
     let problems = problems(connection).map_err(doing)?;
     if !problems.is_empty() {
         return Ok(Examination { problems, schema_version, newest_version, ..Examination::default() });
@@ -78,10 +79,14 @@ fn examine_open(connection: &Connection, path: &Path) -> Result<Examination, Rep
         problems,
         schema_version,
         newest_version,
-        lacking: schema::lacking(connection).map_err(doing)?,
-        rows: rows(connection).map_err(doing)?,
+        lacking: schema.lacking(connection).map_err(doing)?,
+        rows: rows(connection, &schema).map_err(doing)?,
         owner_id: super::owner_id(connection).map_err(doing)?,
     })
+}
+
+fn newest(path: &Path) -> Result<Schema, RepositoryError> {
+    Schema::newest().map_err(|error| error.at(path, "build the schema"))
 }
 
 fn problems(connection: &Connection) -> Result<Vec<String>, Failure> {
@@ -97,15 +102,12 @@ fn problems(connection: &Connection) -> Result<Vec<String>, Failure> {
     Ok(problems)
 }
 
-fn rows(connection: &Connection) -> Result<Vec<(String, u64)>, Failure> {
-    let there: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+fn rows(connection: &Connection, schema: &Schema) -> Result<Vec<(String, u64)>, Failure> {
+    let there = schema::table_names(connection)?;
     let mut rows = Vec::new();
-    for table in schema::tables()?.into_iter().filter(|table| there.contains(table)) {
+    for table in schema.tables().filter(|table| there.iter().any(|name| name == table)) {
         let count: i64 = connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
-        rows.push((table, count.unsigned_abs()));
+        rows.push((table.to_owned(), count.unsigned_abs()));
     }
     Ok(rows)
 }

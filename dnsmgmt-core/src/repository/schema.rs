@@ -19,35 +19,9 @@ pub(crate) fn newest() -> i64 {
     version_of(MIGRATIONS)
 }
 
-/// Brings the database to the newest schema, in one transaction. One that has it already is not written to.
-pub(crate) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), RepositoryError> {
-    Schema::of(MIGRATIONS).map_err(|error| error.at(path, "build the schema"))?.bring(connection, path)
-}
-
-/// Returns what a database lacks of the newest schema, each part as a person would call it.
-pub(crate) fn lacking(connection: &Connection) -> Result<Vec<String>, Failure> {
-    Ok(Schema::of(MIGRATIONS)?.missing(connection)?.into_iter().map(|part| part.what).collect())
-}
-
 /// Returns how many migrations a database has seen.
 pub(crate) fn version(connection: &Connection) -> Result<i64, Failure> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
-}
-
-/// Returns the tables of the newest schema.
-pub(crate) fn tables() -> Result<Vec<String>, Failure> {
-    Ok(Schema::of(MIGRATIONS)?.tables.into_keys().collect())
-}
-
-/// Refuses a database that has tables and none of ours.
-pub(crate) fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), RepositoryError> {
-    let names = |error: Failure| error.at(path, "read the schema");
-    let ours = tables().map_err(names)?;
-    let there = Schema::read(connection).map_err(names)?.tables;
-    if there.is_empty() || ours.iter().any(|table| there.contains_key(table)) {
-        return Ok(());
-    }
-    Err(RepositoryError::Foreign { path: path.to_owned() })
 }
 
 /// Refuses a database that a newer program made.
@@ -60,7 +34,7 @@ pub(crate) fn refuse_future(connection: &Connection, path: &Path, known: i64) ->
 }
 
 /// The tables with their columns, and the statements that make them and what hangs on them.
-struct Schema {
+pub(crate) struct Schema {
     migrations: &'static [&'static str],
     tables: BTreeMap<String, Table>,
     /// Indexes and triggers.
@@ -85,6 +59,30 @@ struct Missing {
 }
 
 impl Schema {
+    /// Returns the newest schema.
+    pub(crate) fn newest() -> Result<Self, Failure> {
+        Self::of(MIGRATIONS)
+    }
+
+    /// Returns the names of the tables.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys().map(String::as_str)
+    }
+
+    /// Returns what a database lacks of this schema, each part as a person would call it.
+    pub(crate) fn lacking(&self, connection: &Connection) -> Result<Vec<String>, Failure> {
+        Ok(self.missing(connection)?.into_iter().map(|part| part.what).collect())
+    }
+
+    /// Refuses a database that has tables and none of ours.
+    pub(crate) fn refuse_foreign(&self, connection: &Connection, path: &Path) -> Result<(), RepositoryError> {
+        let there = table_names(connection).map_err(|error| error.at(path, "read the schema"))?;
+        if there.is_empty() || there.iter().any(|table| self.tables.contains_key(table)) {
+            return Ok(());
+        }
+        Err(RepositoryError::Foreign { path: path.to_owned() })
+    }
+
     /// Returns what the migrations make from nothing.
     fn of(migrations: &'static [&'static str]) -> Result<Self, Failure> {
         let empty = Connection::open_in_memory()?;
@@ -111,7 +109,8 @@ impl Schema {
         Ok(schema)
     }
 
-    fn bring(&self, connection: &mut Connection, path: &Path) -> Result<(), RepositoryError> {
+    /// Brings a database to this schema, in one transaction. One that has it already is not written to.
+    pub(crate) fn bring(&self, connection: &mut Connection, path: &Path) -> Result<(), RepositoryError> {
         let doing = |error: Failure| error.at(path, "bring the schema up to date");
         let version = refuse_future(connection, path, version_of(self.migrations))?;
         if version == version_of(self.migrations) && self.missing(connection).map_err(doing)?.is_empty() {
@@ -174,6 +173,13 @@ impl Schema {
 
 fn version_of(migrations: &[&str]) -> i64 {
     i64::try_from(migrations.len()).expect("a handful of migrations")
+}
+
+/// Returns the tables that a database has.
+pub(crate) fn table_names(connection: &Connection) -> Result<Vec<String>, Failure> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
 }
 
 fn columns(connection: &Connection, table: &str) -> Result<Vec<Column>, Failure> {

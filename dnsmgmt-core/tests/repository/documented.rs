@@ -1,0 +1,102 @@
+//! `docs/database.md`, taken at its word.
+
+use dnsmgmt_core::plan::{Claim, Reason, Step};
+use dnsmgmt_core::provider::{Change, RunId};
+use dnsmgmt_core::record_set::Scope;
+use dnsmgmt_core::repository::{Origin, OrphanReason, Tracking};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use serde_json::json;
+
+use super::{Place, home, listing, noon_and, record};
+
+const TEXT: &str = include_str!("../../../docs/database.md");
+
+/// Returns a database with an orphan of ours, a record that is only known, and a change.
+fn place() -> Place {
+    let place = Place::new();
+    let mut repository = place.open();
+    let (web, foreign) = (record("web.example", "10.0.0.1"), record("foreign.example", "10.0.0.2"));
+    let mut tracking = Tracking { app_managed: true, origin: Some(Origin("file".into())), ..Tracking::default() };
+    tracking.metadata.insert("note".into(), json!("mine"));
+    repository.track_record(&home(), &web, &tracking, noon_and(0)).unwrap();
+    repository.synchronize(&home(), &listing([web.clone(), foreign]), noon_and(1)).unwrap();
+    repository.mark_record_orphaned(&home(), &web.key, OrphanReason::Unwanted, noon_and(2)).unwrap();
+    let step = Step { change: Change::Create(web), claim: Claim::ByHand, reason: Reason::Requested, notes: Vec::new() };
+    repository.intend(RunId(1), &home(), [&step], noon_and(3)).unwrap();
+    repository.refresh(&home(), &Scope::Zone, &repository_listing(&repository), noon_and(4)).unwrap();
+    place
+}
+
+fn repository_listing(
+    repository: &dnsmgmt_core::repository::DnsRepositoryManager,
+) -> dnsmgmt_core::record_set::Listing {
+    repository.provider_cache().get_records(&home()).unwrap().unwrap().listing
+}
+
+fn rows(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let rows = statement.query_map([], |row| {
+        let values: Vec<String> = (0..columns)
+            .map(|index| match row.get(index).unwrap() {
+                Value::Text(text) => text,
+                Value::Integer(number) => number.to_string(),
+                Value::Null => "NULL".into(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        Ok(values.join(" "))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn the_examples_answer_as_they_say() {
+    let place = place();
+    let connection = place.sql();
+    let queries: Vec<&str> = TEXT.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let answers = [
+        vec![
+            "foreign.example A 10.0.0.2 NULL 2026-01-01T12:00:04.000Z",
+            "web.example A 10.0.0.1 NULL 2026-01-01T12:00:04.000Z",
+        ],
+        vec!["home example web.example A 10.0.0.1"],
+        vec!["foreign.example A 10.0.0.2"],
+        vec!["web.example A 10.0.0.1 unwanted 2026-01-01T12:00:02.000Z"],
+        vec!["A 10.0.0.1 file"],
+        vec!["home example 2026-01-01T12:00:04.000Z"],
+        vec!["web.example note mine"],
+        vec!["2026-01-01T12:00:03.000Z create A 10.0.0.1 requested never settled"],
+    ];
+    assert_eq!(queries.len(), answers.len());
+    for (query, answer) in queries.into_iter().zip(answers) {
+        let rows = rows(&connection, query);
+        assert_eq!(rows.len(), answer.len(), "{query}");
+        assert!(rows.iter().zip(&answer).all(|(row, expected)| row.starts_with(expected)), "{query}: {rows:?}");
+    }
+}
+
+#[test]
+fn every_table_and_column_is_described() {
+    let place = place();
+    let sql = "SELECT m.name || '.' || c.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS c
+               WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'";
+    let columns = rows(&place.sql(), sql);
+    assert!(columns.len() > 50);
+    for column in columns {
+        let (table, column) = column.split_once('.').unwrap();
+        assert!(TEXT.contains(&format!("`{table}`")) && TEXT.contains(&format!("`{column}`")), "{table}.{column}");
+    }
+}
+
+#[test]
+fn every_column_of_the_published_data_model_is_there() {
+    let place = place();
+    let both = "id provider record_id type name content ttl proxied is_orphaned orphaned_at tracked_at updated_at";
+    for (table, more) in [("dns_records", "fingerprint last_refreshed"), ("dns_tracked_records", "first_seen metadata")]
+    {
+        let columns = both.split(' ').chain(more.split(' ')).collect::<Vec<_>>().join(", ");
+        assert_eq!(rows(&place.sql(), &format!("SELECT {columns} FROM {table}")).len(), 2);
+    }
+}
