@@ -57,11 +57,7 @@ pub(crate) fn print_table<const N: usize>(
 
 /// Prints lines as they are, but for what could steer the terminal.
 pub(crate) fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
-    let mut out = io::stdout().lock();
-    for line in lines {
-        writeln!(out, "{}", printable(&line))?;
-    }
-    Ok(())
+    print(&lines.into_iter().map(|line| format!("{}\n", printable(&line))).collect::<String>())
 }
 
 /// Replaces control characters: what stands at a provider was written by anybody, and may try to steer the terminal.
