@@ -196,17 +196,15 @@ fn anonymous(answered: &Answered, doing: &str) -> ProviderError {
 
 fn wrong_password(answered: &Answered, doing: &str) -> ProviderError {
     let why = "wrong user or password, or blocked for up to 15 minutes after 5 failures";
-    ProviderError::new(Reaction::Unauthorized, doing, format!("{why}; the server said {}", answered.shown()))
-        .hint("check ADGUARD_USERNAME and ADGUARD_PASSWORD before you try again")
+    ProviderError::new(Reaction::Unauthorized, doing, format!("{why}; the server said {}", answered.shown())).hint(
+        "check ADGUARD_USERNAME and ADGUARD_PASSWORD before you try again, and leave both out for a server without users",
+    )
 }
 
 fn no_users(doing: &str) -> ProviderError {
-    ProviderError::new(
-        Reaction::Unauthorized,
-        doing,
-        "this AdGuard Home has no users; it lets everybody in and refuses logins",
-    )
-    .hint("leave ADGUARD_USERNAME and ADGUARD_PASSWORD out, or set up a user in AdGuard Home")
+    let why = "this AdGuard Home has no users; it lets everybody in and refuses logins";
+    ProviderError::new(Reaction::Unauthorized, doing, why)
+        .hint("leave ADGUARD_USERNAME and ADGUARD_PASSWORD out, or set up a user in AdGuard Home")
 }
 
 fn blocked(answered: &Answered, doing: &str) -> ProviderError {
