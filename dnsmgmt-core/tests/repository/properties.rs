@@ -27,7 +27,7 @@ fn any_record() -> impl Strategy<Value = Record> {
 }
 
 fn opaque() -> impl Strategy<Value = Opaque> {
-    let rtype = prop_oneof![Just(RecordType::A), Just(RecordType::parse("ALIAS").unwrap())];
+    let rtype = prop_oneof![Just(RecordType::A), Just(RecordType::parse("HTTPS").unwrap())];
     let name = prop_oneof![generate::any_name(), crowded_name()];
     (option::of(name), option::of(rtype), "\\PC{0,20}", "[a-z ]{1,9}").prop_map(|(name, rtype, text, why)| Opaque {
         name,
