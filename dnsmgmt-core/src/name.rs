@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(name("WWW.Example.COM.").as_str(), "www.example.com");
         assert_eq!(name("www.example.com"), name("www.EXAMPLE.com."));
         assert_eq!(name(".").as_str(), ".");
-        assert_eq!(name("_acme-challenge.*x".replace("*x", "x").as_str()).as_str(), "_acme-challenge.x");
+        assert_eq!(name("_acme-challenge.X").as_str(), "_acme-challenge.x");
     }
 
     #[test]
@@ -373,7 +373,8 @@ mod tests {
         assert_eq!(name("*.bücher。example").as_str(), "*.xn--bcher-kva.example");
         assert_eq!(name("_dmarc.straße.de").as_str(), "_dmarc.xn--strae-oqa.de");
         assert_eq!(name("xn--bcher-kva.example").to_unicode(), "bücher.example");
-        assert!(matches!(Name::parse("a\u{ad}.\u{2260}\u{338}x"), Ok(_) | Err(NameError::NotInternationalised { .. })));
+        let error = Name::parse("www.a\u{378}b.example").unwrap_err();
+        assert!(matches!(&error, NameError::NotInternationalised { label, .. } if label == "a\u{378}b"), "{error}");
     }
 
     #[test]
