@@ -1,12 +1,35 @@
 //! What can be said on the command line.
 
+mod adopt;
+mod named;
+mod orphans;
+mod rebuild;
+mod release;
+mod switch;
+mod sync;
+mod trust;
+mod undo;
+mod why;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::provider::RunId;
 use dnsmgmt_core::record::{RecordType, Ttl};
+
+pub(crate) use adopt::Adopt;
+pub(crate) use named::{Agreement, Named};
+pub(crate) use orphans::{Orphans, OrphansDelete, OrphansList, OrphansRestore};
+pub(crate) use rebuild::DbRebuild;
+pub(crate) use release::Release;
+pub(crate) use switch::Switch;
+pub(crate) use sync::{Plan, Sync, Wishes};
+pub(crate) use trust::Trust;
+pub(crate) use undo::{Undo, Undone};
+pub(crate) use why::Why;
 
 /// Lists and changes DNS records, and proves each change.
 ///
@@ -25,8 +48,9 @@ const EXIT_STATUS: &str = "Exit status:
   0  done and verified
   1  could not run
   2  wrong usage
-  3  something is unconfirmed, refused or still there
-  5  asked, and the answer is no (`get` finds nothing)";
+  3  something is unconfirmed, refused, skipped or still there
+  4  `sync` would delete so much that a person should look first
+  5  asked, and the answer is no (`get` finds nothing, `plan` is not in sync)";
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
@@ -61,8 +85,21 @@ pub(crate) enum Command {
     Add(Add),
     Update(Update),
     Delete(Delete),
+    Sync(Sync),
+    Plan(Plan),
+    Why(Why),
+    Adopt(Adopt),
+    Release(Release),
+    #[command(subcommand)]
+    Orphans(Orphans),
+    Undo(Undo),
     #[command(subcommand)]
     Provider(Provider),
+    Export(Export),
+    Import(Import),
+    History(History),
+    #[command(subcommand)]
+    Cache(Cache),
     #[command(subcommand)]
     Db(Db),
     Completions(Completions),
@@ -84,6 +121,9 @@ pub(crate) struct List {
     /// Only values like this; `*` and `?` stand for anything
     #[arg(long, visible_alias = "answer", value_name = "GLOB")]
     pub(crate) value: Option<String>,
+    /// Answers from the cache if it was refreshed less than so long ago, such as 5m, and says how old it is
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) max_age: Option<Duration>,
     /// How to print them
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
     pub(crate) output: ListFormat,
@@ -105,6 +145,9 @@ pub(crate) struct Get {
     /// Only this value
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) answer: Option<String>,
+    /// Answers from the cache if it was refreshed less than so long ago, such as 5m, and says how old it is
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) max_age: Option<Duration>,
     /// How to print them
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
     pub(crate) output: ListFormat,
@@ -220,7 +263,7 @@ impl Domain {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Attributes {
     /// How long answers may be cached, in seconds, or `auto`
     #[arg(long, value_name = "SECONDS", value_parser = ttl)]
@@ -257,10 +300,83 @@ pub(crate) enum Provider {
     Zones(ProviderList),
     /// Tells what a provider can and cannot do
     Capabilities(ProviderList),
+    /// Believes that a provider which is another server or file now holds there what it held before
+    ///
+    /// Without that, nothing is concluded or changed in a zone that is held elsewhere than where sources made their claims on it.
+    Trust(Trust),
+    /// Moves what is ours from one provider to another
+    ///
+    /// Everything is created and verified at the new one first; only then what is ours is removed from the old one.
+    Switch(Switch),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ProviderList {
+    /// How to print it
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Writes a zone as a zone file, or what `list` prints as JSON
+///
+/// What a zone file cannot say stands in comments. The SOA is the server's own and is not in it. A file is written whole or not at
+/// all.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file; standard output if none is given
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// What to write
+    #[arg(long, short = 'f', value_name = "FORMAT", default_value = "zone")]
+    pub(crate) format: ExportFormat,
+}
+
+/// Adds what a file holds and a provider lacks
+///
+/// The file is a zone file, or what `add -` reads: lines of name, type and value, JSON or CSV. A file with a line that begins with
+/// `$`, or with an SOA, is read as a zone file. Nothing is deleted, and what is there stays as it is; SOA, the zone's own NS and
+/// DNSSEC's types are left out.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) change: Change,
+}
+
+/// Shows what was changed, from the journal: the newest change last
+///
+/// A change without a fate is `open`: the program that asked for it ended before a listing could tell.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Only changes of this name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only changes of this run
+    #[arg(long, value_name = "RUN", value_parser = run_id)]
+    pub(crate) run: Option<RunId>,
+    /// At most so many, the last ones
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) limit: usize,
+    /// How to print it
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ReportFormat,
+}
+
+/// Looks after the provider cache: what the providers held when they were last listed
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// Tells what the cache holds and how old it is
+    ///
+    /// What was listed as a whole within the last hour is fresh.
+    Status(CacheOutput),
+    /// Lists the zones and puts that into the cache, however fresh it is
+    Refresh(CacheOutput),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheOutput {
     /// How to print it
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
     pub(crate) output: ReportFormat,
@@ -277,6 +393,10 @@ pub(crate) enum Db {
     ///
     /// Other programs may go on writing: the copy is of one moment.
     Backup(DbBackup),
+    /// Finds what was ours again after the database was lost, by the marks in the comments of records
+    ///
+    /// Only marks of one owner id count: the database's own, or the one of `--owner`. Nothing is changed at the providers.
+    Rebuild(DbRebuild),
     /// Prints where the database is
     Path(DbOutput),
 }
@@ -319,6 +439,12 @@ pub(crate) enum ListFormat {
     Json,
     Csv,
     Zone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    Zone,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -375,6 +501,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
     let signed: jiff::SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
     signed.try_into().map_err(|_| "a duration cannot be negative".into())
+}
+
+/// Reads a run as `history` prints it.
+fn run_id(text: &str) -> Result<RunId, String> {
+    u64::from_str_radix(text, 16).map(RunId).map_err(|_| "a run is up to 16 hexadecimal digits".into())
 }
 
 fn ttl(text: &str) -> Result<Ttl, String> {

@@ -1,15 +1,29 @@
 //! One file for each command.
 
 mod add;
+mod adopt;
+mod cache;
 mod change;
+mod comments;
 mod completions;
 mod db;
 mod delete;
+mod export;
 mod get;
+mod history;
+mod import;
 mod list;
 mod man;
+mod orphans;
 mod provider;
+mod rebuild;
+mod release;
+mod switch;
+mod sync;
+mod trust;
+mod undo;
 mod update;
+mod why;
 
 use anyhow::Result;
 
@@ -24,10 +38,21 @@ pub(crate) async fn run(global: &Global, command: Command) -> Result<Exit> {
         Command::Man(args) => man::run(&args),
         Command::List(args) => list::run(&Context::new(global)?, args).await,
         Command::Get(args) => get::run(&Context::new(global)?, args).await,
-        Command::Add(args) => add::run(&Context { make_missing: true, ..Context::new(global)? }, args).await,
+        Command::Add(args) => add::run(&Context::new(global)?.make_missing(), args).await,
         Command::Update(args) => update::run(&Context::new(global)?, args).await,
+        Command::Sync(args) => sync::run(&Context::new(global)?, args).await,
+        Command::Plan(args) => sync::plan(&Context::new(global)?, args).await,
+        Command::Why(args) => why::run(&Context::new(global)?, args).await,
+        Command::Adopt(args) => adopt::run(&Context::new(global)?, args).await,
+        Command::Release(args) => release::run(&Context::new(global)?, args).await,
+        Command::Orphans(args) => orphans::run(&Context::new(global)?, args).await,
+        Command::Undo(args) => undo::run(&Context::new(global)?, args).await,
         Command::Delete(args) => delete::run(&Context::new(global)?, args).await,
-        Command::Db(args) => db::run(&Context::new(global)?, &args),
+        Command::Export(args) => export::run(&Context::new(global)?, args).await,
+        Command::Import(args) => import::run(&Context::new(global)?.make_missing(), args).await,
+        Command::History(args) => history::run(&Context::new(global)?, &args),
+        Command::Cache(args) => cache::run(&Context::new(global)?, args).await,
+        Command::Db(args) => db::run(&Context::new(global)?, args).await,
         Command::Provider(args) => provider::run(&Context::new(global)?, args).await,
     }
 }

@@ -1,18 +1,31 @@
 //! What a command needs of the world: the configuration, and the providers it leads to.
 
-use anyhow::{Context as _, Error, Result};
+use std::cell::OnceCell;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Error, Result, anyhow, bail};
+use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::observe::{observe, patiently};
+use dnsmgmt_core::own_mark::OwnMark;
 use dnsmgmt_core::patience::Patience;
 use dnsmgmt_core::progress::Progress;
-use dnsmgmt_core::provider::{DnsProvider, RunId};
+use dnsmgmt_core::provider::{DnsProvider, ProviderId, RunId};
+use dnsmgmt_core::reconcile::{Run, believe, look};
 use dnsmgmt_core::record_set::{Listing, Scope};
+use dnsmgmt_core::repository::{DnsRepositoryManager, Endpoint, LockError, ProviderLock};
 use dnsmgmt_providers::cloudflare::Zone;
 use dnsmgmt_providers::config::{Diagnostic, Environment, Settings, Target};
 use dnsmgmt_providers::connect::{ConnectError, connect, locate, look_up, zones};
 
 use crate::args::Global;
+use crate::clock::Clock;
+use crate::database::{self, IfAny};
 use crate::exit::Exit;
+use crate::output::printable_lines;
 use crate::progress::Line;
 
 /// What a command needs of the world, read once.
@@ -23,8 +36,13 @@ pub(crate) struct Context {
     pub(crate) zone: Option<Name>,
     pub(crate) patience: Patience,
     pub(crate) run: RunId,
+    pub(crate) clock: Clock,
+    /// The current folder, in which relative paths begin.
+    pub(crate) folder: PathBuf,
     /// Whether a zone file that is missing may be made.
-    pub(crate) make_missing: bool,
+    make_missing: bool,
+    /// The database, once it was asked for by what can do without it.
+    database: OnceCell<IfAny>,
 }
 
 impl Context {
@@ -32,6 +50,7 @@ impl Context {
     pub(crate) fn new(global: &Global) -> Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "the one place where this program reads its environment")]
         let environment: Environment = std::env::vars_os().collect();
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let settings = Settings::load(environment, global.config.as_deref())?;
         for warning in settings.warnings() {
             anstream::eprintln!("{warning}");
@@ -42,36 +61,70 @@ impl Context {
             zone: global.zone.clone(),
             patience: Patience { total: global.retry_for, ..Patience::default() },
             run: RunId(fastrand::u64(..)),
+            clock: Clock::new(),
+            folder,
             make_missing: false,
+            database: OnceCell::new(),
         })
     }
 
+    /// Lets a zone file that is missing be made.
+    pub(crate) fn make_missing(self) -> Self {
+        Self { make_missing: true, ..self }
+    }
+
     /// Returns the provider and zone of a name.
-    pub(crate) async fn provider_of(&self, name: &Name) -> Result<Box<dyn DnsProvider>> {
+    pub(crate) async fn provider_of(&self, name: &Name) -> Result<Connected> {
         let target = self.settings.select(self.provider.as_deref(), self.zone.as_ref(), Some(name))?;
-        Ok(self.connect(&target).await?)
+        Ok(self.connect(target).await?)
     }
 
     /// Returns the providers and zones of the names, each with those that belong there.
-    pub(crate) async fn providers_of(&self, names: &[Name]) -> Result<Vec<(Box<dyn DnsProvider>, Vec<Name>)>> {
+    pub(crate) async fn providers_of(&self, names: &[Name]) -> Result<Vec<Connected>> {
         let mut providers = Vec::new();
         let targets = self.settings.targets_for(self.provider.as_deref(), self.zone.as_ref(), names)?;
-        for target in self.patiently(async || look_up(targets.clone()).await).await? {
-            for target in self.locate(&target).await? {
-                providers.push((self.connect(&target).await?, target.names().to_vec()));
-            }
+        for target in self.located(targets).await? {
+            providers.push(self.connect(target).await?);
         }
         Ok(providers)
     }
 
+    /// Returns one target for each zone, where only the service knows which zones hold the names.
+    pub(crate) async fn located(&self, targets: Vec<Target>) -> Result<Vec<Target>, ConnectError> {
+        let mut located = Vec::new();
+        for target in self.looked_up(targets).await? {
+            located.extend(self.locate(&target).await?);
+        }
+        Ok(located)
+    }
+
+    /// Returns the targets in their order, with their zones looked up together where one call will do.
+    pub(crate) async fn looked_up(&self, targets: Vec<Target>) -> Result<Vec<Target>, ConnectError> {
+        self.patiently(async || look_up(targets.clone()).await).await
+    }
+
     /// Asks every zone that the command may be about: all of the chosen provider, or of all providers.
-    pub(crate) async fn each<T>(&self, ask: impl AsyncFn(Box<dyn DnsProvider>) -> Result<T>) -> Result<Asked<T>> {
+    pub(crate) async fn each<T>(&self, ask: impl AsyncFn(Connected) -> Result<T>) -> Result<Asked<T>> {
+        self.each_unless(|_| None, ask).await
+    }
+
+    /// Asks every zone that the command may be about, but for those of a target whose answers are known: that one is not even
+    /// connected to.
+    pub(crate) async fn each_unless<T>(
+        &self,
+        known: impl Fn(&Target) -> Option<Vec<T>>,
+        ask: impl AsyncFn(Connected) -> Result<T>,
+    ) -> Result<Asked<T>> {
         let targets = self.targets()?;
         let mut asked = Asked::new(targets.len() > 1);
         for (provider, target) in targets {
+            if let Some(answers) = target.as_ref().ok().and_then(&known) {
+                asked.answers.extend(answers);
+                continue;
+            }
             let located = async { Ok(self.locate(&target?).await?) };
             for target in asked.unless_failed(&provider, located.await).unwrap_or_default() {
-                let connected = self.connect(&target).await.map_err(Error::from);
+                let connected = self.connect(target).await.map_err(Error::from);
                 if let Some(connected) = asked.unless_failed(&provider, connected) {
                     let answer = ask(connected).await;
                     asked.take(answer);
@@ -79,6 +132,40 @@ impl Context {
             }
         }
         asked.if_any()
+    }
+
+    /// Lists those zones completely, to change something there. One that cannot be listed hides no other.
+    pub(crate) async fn look_at_all(
+        &self,
+        repository: &mut DnsRepositoryManager,
+        zones: Asked<Connected>,
+    ) -> Result<Asked<(Connected, Listing)>> {
+        let mut asked = Asked { answers: Vec::new(), are_several: zones.are_several, failures: zones.failures };
+        for at in zones.answers {
+            let listing = self.observe_to_change(repository, &at, &Scope::Zone).await;
+            asked.take(listing.map(|listing| (at, listing)));
+        }
+        asked.if_any()
+    }
+
+    /// Connects to a zone that is known from our memory.
+    pub(crate) async fn connect_to(&self, id: &ProviderId) -> Result<Connected> {
+        let is_other =
+            |target: &Target| target.provider() != id.name || target.zone().is_some_and(|zone| *zone != id.zone);
+        let zones = self.each_unless(|target| is_other(target).then(Vec::new), async |at| Ok(at)).await?;
+        zones.say();
+        let found = zones.answers.into_iter().find(|at| at.id() == id);
+        found.ok_or_else(|| {
+            anyhow!("{id} is not among the zones that are configured and meant, so nothing can be changed there")
+        })
+    }
+
+    /// Returns whether `--provider` and `--zone` leave that zone in.
+    pub(crate) fn is_about(&self, id: &ProviderId) -> Result<bool> {
+        let of_zone = self.zone.as_ref().is_none_or(|zone| *zone == id.zone);
+        let Some(provider) = self.provider.as_deref().filter(|_| of_zone) else { return Ok(of_zone) };
+        let mut targets = self.settings.every_target(Some(provider))?;
+        Ok(targets.any(|(provider, _)| provider.name() == id.name))
     }
 
     /// Returns the zones of each provider, with one look-up at a service that lists them, however many are configured.
@@ -93,7 +180,7 @@ impl Context {
             let zoned = match target {
                 Err(error) => Err(error.into()),
                 Ok(target) => match self.patiently(async || zones(&target).await).await {
-                    Ok(None) => self.connect(&target).await.map(|alone| vec![Zoned::Alone(alone.id().zone.clone())]),
+                    Ok(None) => self.connect(target).await.map(|alone| vec![Zoned::Alone(alone.id().zone.clone())]),
                     listed => {
                         looked_up = Some(provider.clone());
                         listed.map(|zones| zones.into_iter().flatten().map(Zoned::Listed).collect())
@@ -106,16 +193,98 @@ impl Context {
         asked.if_any()
     }
 
-    /// Lists what the provider holds in `scope`.
-    pub(crate) async fn observe(&self, provider: &dyn DnsProvider, scope: &Scope) -> Result<Listing> {
+    /// Opens the database, for a command that cannot do without it.
+    pub(crate) fn repository(&self) -> Result<DnsRepositoryManager> {
+        database::open(&self.settings)
+    }
+
+    /// Lists what the provider holds in `scope`, to show it. It goes into the cache, where there is one and the listing is believed.
+    pub(crate) async fn observe(&self, at: &Connected, scope: &Scope) -> Result<Listing> {
         let line = Line::new();
         let progress = |progress: Progress<'_>| line.show(progress);
-        let listing = observe(provider, scope, &self.patience, self.run, &progress).await;
-        listing.with_context(|| format!("{}: {scope} was not listed, so nothing was done", provider.id()))
+        let clock = self.clock.reader();
+        let run = self.run(&progress, &clock);
+        let listing = observe(&*at.provider, scope, run.patience, run.id, run.progress).await;
+        let listing = listing.with_context(|| format!("{}: {scope} was not listed, so nothing was done", at.id()))?;
+        let endpoint = at.target.endpoint(&self.folder);
+        let doubt =
+            self.database().ask(|repository| match repository.check_endpoint(at.id(), &endpoint, run.now())? {
+                Endpoint::Same | Endpoint::Followed => believe(repository, at.id(), scope, &listing, run),
+                Endpoint::Moved { .. } => Ok(None),
+            });
+        if let Some(doubt) = doubt.flatten() {
+            eprintln!("dns-cli: {}", printable_lines(&doubt.to_string()));
+        }
+        Ok(listing)
+    }
+
+    /// Lists what the provider holds in `scope`, to change it: an error if the listing cannot be believed, or if the zone is held
+    /// elsewhere than where the claims on it were made.
+    pub(crate) async fn observe_to_change(
+        &self,
+        repository: &mut DnsRepositoryManager,
+        at: &Connected,
+        scope: &Scope,
+    ) -> Result<Listing> {
+        self.same_endpoint(repository, at)?;
+        let line = Line::new();
+        let progress = |progress: Progress<'_>| line.show(progress);
+        let clock = self.clock.reader();
+        Ok(look(repository, &*at.provider, scope, self.run(&progress, &clock)).await?)
+    }
+
+    /// Refuses a zone that is held elsewhere than where sources made their claims on it.
+    pub(crate) fn same_endpoint(&self, repository: &mut DnsRepositoryManager, at: &Connected) -> Result<()> {
+        let endpoint = at.target.endpoint(&self.folder);
+        match repository.check_endpoint(at.id(), &endpoint, self.clock.moment().now)? {
+            Endpoint::Same | Endpoint::Followed => Ok(()),
+            Endpoint::Moved { from, claims } => bail!(
+                "{} is {endpoint} now and was {from}, where sources own {claims} of its records; if the records moved along, say so \
+                 with `dns-cli provider trust {}`, else give it another name",
+                at.id(),
+                at.id().name
+            ),
+        }
+    }
+
+    /// Takes the lock on a provider, waiting for it as long as `patience`.
+    pub(crate) async fn lock(&self, database: &Path, provider: &str, patience: Duration) -> Result<ProviderLock> {
+        let program = "dns-cli";
+        match ProviderLock::try_acquire(database, provider, program) {
+            Err(error @ LockError::Held { .. }) if !patience.is_zero() => {
+                let line = Line::new();
+                line.show(Progress::Waiting { pause: patience, why: &error.to_string() });
+                Ok(ProviderLock::acquire(database, provider, program, patience).await?)
+            }
+            taken => Ok(taken?),
+        }
+    }
+
+    /// Returns this run, for what the library does.
+    pub(crate) fn run<'a>(
+        &'a self,
+        progress: &'a (dyn Fn(Progress<'_>) + Sync),
+        clock: &'a (dyn Fn() -> Moment + Sync),
+    ) -> Run<'a> {
+        let max_missing = self.settings.policy().max_delete;
+        Run { id: self.run, patience: &self.patience, progress, clock, max_missing }
+    }
+
+    /// Returns what is written into the comment of a record that has none, where the provider keeps comments.
+    pub(crate) fn comment(&self, repository: &DnsRepositoryManager, at: &Connected) -> Result<Option<String>> {
+        match (at.target.comment_template(), at.capabilities().comment) {
+            (Some(template), Some(limit)) => Ok(OwnMark::new(template, &repository.owner_id()?)?.comment(limit)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the database, for what can do without it.
+    pub(crate) fn database(&self) -> &IfAny {
+        self.database.get_or_init(|| IfAny::open(&self.settings))
     }
 
     /// Returns every zone that the command may be about, with its provider's name.
-    fn targets(&self) -> Result<Vec<(String, Result<Target, Diagnostic>)>> {
+    pub(crate) fn targets(&self) -> Result<Vec<(String, Result<Target, Diagnostic>)>> {
         if self.zone.is_some() {
             let target = self.settings.select(self.provider.as_deref(), self.zone.as_ref(), None)?;
             return Ok(vec![(target.provider().to_owned(), Ok(target))]);
@@ -124,12 +293,14 @@ impl Context {
         Ok(targets.map(|(provider, target)| (provider.name().to_owned(), target)).collect())
     }
 
-    async fn connect(&self, target: &Target) -> Result<Box<dyn DnsProvider>, ConnectError> {
-        let target = if self.make_missing { target.clone().make_missing() } else { target.clone() };
-        self.patiently(async || connect(target.clone()).await).await
+    pub(crate) async fn connect(&self, target: Target) -> Result<Connected, ConnectError> {
+        let target = if self.make_missing { target.make_missing() } else { target };
+        let provider = self.patiently(async || connect(target.clone()).await).await?;
+        Ok(Connected { provider, target })
     }
 
-    async fn locate(&self, target: &Target) -> Result<Vec<Target>, ConnectError> {
+    /// Returns one target for each zone that a target leads to.
+    pub(crate) async fn locate(&self, target: &Target) -> Result<Vec<Target>, ConnectError> {
         self.patiently(async || locate(target.clone()).await).await
     }
 
@@ -138,6 +309,20 @@ impl Context {
         let line = Line::new();
         let progress = |progress: Progress<'_>| line.show(progress);
         patiently(ask, ConnectError::provider_error, &self.patience, self.run, &progress).await
+    }
+}
+
+/// A provider that is connected to, with what led to it.
+pub(crate) struct Connected {
+    pub(crate) provider: Box<dyn DnsProvider>,
+    pub(crate) target: Target,
+}
+
+impl Deref for Connected {
+    type Target = dyn DnsProvider;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.provider
     }
 }
 

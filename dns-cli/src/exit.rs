@@ -13,8 +13,25 @@ pub(crate) enum Exit {
     Usage = 2,
     /// Something is unconfirmed, refused, or still there.
     Unsettled = 3,
+    /// The brake held the plan back.
+    Held = 4,
     /// It was asked, and the answer is no.
     No = 5,
+}
+
+impl Exit {
+    /// Returns the graver of two: what could not run first, then what waits for a person, then what is open.
+    pub(crate) fn or(self, other: Self) -> Self {
+        let gravity = |exit: Self| match exit {
+            Self::Done => 0,
+            Self::No => 1,
+            Self::Unsettled => 2,
+            Self::Held => 3,
+            Self::CouldNotRun => 4,
+            Self::Usage => 5,
+        };
+        if gravity(other) > gravity(self) { other } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {

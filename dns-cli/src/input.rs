@@ -1,4 +1,4 @@
-//! Records read from standard input: lines, or what `list` prints.
+//! Records read from standard input or a file: lines, or what `list` prints.
 
 use std::fmt::Display;
 
@@ -24,25 +24,27 @@ pub(crate) struct Entry {
     pub(crate) comment: Option<String>,
 }
 
-/// Reads all entries, or says which line is none.
-pub(crate) fn read(text: &str) -> Result<Vec<Entry>> {
+/// Reads all entries, or says which line of `place` is none.
+pub(crate) fn read(text: &str, place: &str) -> Result<Vec<Entry>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = text.trim_start();
     if start.starts_with(['{', '[']) {
-        return json(text);
+        return json(text, place);
     }
     let columns: Vec<&str> = start.lines().next().unwrap_or_default().split(',').map(str::trim).collect();
     if columns.contains(&"name") && columns.contains(&"value") {
-        return csv(start);
+        return csv(start, place);
     }
     let is_entry = |(_, line): &(usize, &str)| !line.trim().is_empty() && !line.trim_start().starts_with(['#', ';']);
     let lines = text.lines().enumerate().filter(is_entry);
-    lines.map(|(index, text)| line(text).map_err(|error| wrong(format!("line {}", index + 1), &error))).collect()
+    lines
+        .map(|(index, text)| line(text).map_err(|error| wrong(format!("line {} of {place}", index + 1), &error)))
+        .collect()
 }
 
 /// What is given wrongly is a matter of usage, like a wrong option.
 fn wrong(place: impl Display, error: &Error) -> Error {
-    UsageError(format!("{place} of standard input: {error:#}")).into()
+    UsageError(format!("{place}: {error:#}")).into()
 }
 
 /// An entry as `list` prints it.
@@ -68,11 +70,12 @@ struct Listing {
     records: Vec<Row>,
 }
 
-fn json(text: &str) -> Result<Vec<Entry>> {
+fn json(text: &str, place: &str) -> Result<Vec<Entry>> {
     let rows = if text.trim_start().starts_with('[') { serde_json::from_str(text) } else { listing(text) };
-    let rows: Vec<Row> = rows.map_err(|error| wrong("the JSON", &error.into()))?;
-    let entry =
-        |(index, row): (usize, Row)| row.entry().map_err(|error| wrong(format!("record {}", index + 1), &error));
+    let rows: Vec<Row> = rows.map_err(|error| wrong(format!("the JSON of {place}"), &error.into()))?;
+    let entry = |(index, row): (usize, Row)| {
+        row.entry().map_err(|error| wrong(format!("record {} of {place}", index + 1), &error))
+    };
     rows.into_iter().enumerate().map(entry).collect()
 }
 
@@ -85,11 +88,12 @@ fn listing(text: &str) -> serde_json::Result<Vec<Row>> {
     Err(serde::de::Error::custom(problem))
 }
 
-fn csv(text: &str) -> Result<Vec<Entry>> {
+fn csv(text: &str, place: &str) -> Result<Vec<Entry>> {
     let mut reader = ::csv::ReaderBuilder::new().trim(::csv::Trim::Headers).from_reader(text.as_bytes());
     let rows = reader.deserialize::<Row>().enumerate();
     let entry = |row: ::csv::Result<Row>| row?.entry();
-    rows.map(|(index, row)| entry(row).map_err(|error| wrong(format!("row {}", index + 1), &error))).collect()
+    rows.map(|(index, row)| entry(row).map_err(|error| wrong(format!("row {} of {place}", index + 1), &error)))
+        .collect()
 }
 
 impl Row {
@@ -209,15 +213,15 @@ mod tests {
             let data = entry.data.map(|data| format!(" {} {data}", data.rtype())).unwrap_or_default();
             format!("{}{data}{}", entry.name, entry.ttl.map(|ttl| format!(" ({ttl})")).unwrap_or_default())
         };
-        read(text).unwrap().into_iter().map(show).collect()
+        read(text, "standard input").unwrap().into_iter().map(show).collect()
     }
 
     #[test]
     fn lines_are_names_with_what_is_said_about_them() {
         let text = "# leftovers\nold.docker\na.docker 10.0.0.1\nb.docker TXT \"a b\"\n\nc.docker AAAA fd00::1\n";
         assert_eq!(shown(text), ["old.docker", "a.docker A 10.0.0.1", "b.docker TXT \"a b\"", "c.docker AAAA fd00::1"]);
-        assert_eq!(read("a.docker MX").unwrap()[0].rtype, Some(RecordType::Mx));
-        assert_eq!(read("a.docker TLSA").unwrap()[0].rtype.as_ref().unwrap().as_str(), "TLSA");
+        assert_eq!(read("a.docker MX", "standard input").unwrap()[0].rtype, Some(RecordType::Mx));
+        assert_eq!(read("a.docker TLSA", "standard input").unwrap()[0].rtype.as_ref().unwrap().as_str(), "TLSA");
         assert_eq!(shown("name\n"), ["name"], "a host of that name, no header");
         assert_eq!(shown("\u{feff}a.docker IN 300 A 10.0.0.1 ; old"), ["a.docker A 10.0.0.1 (300)"]);
         assert_eq!(shown("a.docker TXT k=rsa; p=x"), ["a.docker TXT \"k=rsa; p=x\""]);
@@ -236,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let error = read("a.docker\nb.docker 10.0.0.300\n").unwrap_err();
+        let error = read("a.docker\nb.docker 10.0.0.300\n", "standard input").unwrap_err();
         assert!(error.to_string().starts_with("line 2 of standard input: `10.0.0.300` looks like"), "{error}");
         for (input, problem) in [
             (r#"{"schema_version":9,"records":[]}"#, "schema version 9"),
@@ -245,7 +249,7 @@ mod tests {
             ("name,value\na,b,c\n", "row 1"),
             ("a.docker CNMAE b.docker", "`CNMAE` is not a record type"),
         ] {
-            let error = read(input).unwrap_err();
+            let error = read(input, "standard input").unwrap_err();
             assert!(error.to_string().contains(problem), "{input}: {error}");
             assert!(error.is::<UsageError>());
         }

@@ -1,13 +1,18 @@
 //! `dns-cli`: DNS records by hand, each change verified.
 
 mod args;
+mod clock;
 mod commands;
 mod confirm;
 mod context;
+mod database;
 mod exit;
+mod filter;
+mod held;
 mod input;
 mod output;
 mod progress;
+mod wanted;
 
 use std::process::ExitCode;
 

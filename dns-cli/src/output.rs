@@ -1,7 +1,11 @@
 //! What a person or a program reads on standard output.
 
+mod age;
+mod claims;
+mod orphans;
 mod records;
 mod report;
+mod synced;
 
 use std::io::{self, Write};
 
@@ -11,8 +15,12 @@ use dnsmgmt_core::provider::ProviderError;
 use dnsmgmt_core::record::Ttl;
 use serde::Serialize;
 
-pub(crate) use records::{Listed, print_listed};
-pub(crate) use report::{Finished, print_report};
+pub(crate) use age::age;
+pub(crate) use claims::{Became, Claims, Row, preview_claims, print_claims};
+pub(crate) use orphans::{Orphan, print_orphans};
+pub(crate) use records::{Listed, listed_as_json, print_listed};
+pub(crate) use report::{Finished, preview, print_report};
+pub(crate) use synced::{NotJudged, SyncReport, Synced, duration, print_plan, print_synced};
 
 /// The version of all JSON that this program prints: raised when a field goes or changes its meaning, not when one comes.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -29,14 +37,18 @@ pub(crate) fn print(text: &str) -> Result<()> {
 
 /// Prints a value as JSON with the schema's version in front.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
+    print(&to_json(value)?)
+}
+
+/// Returns a value as JSON with the schema's version in front.
+fn to_json(value: &impl Serialize) -> Result<String> {
     #[derive(Serialize)]
     struct Versioned<'a, T> {
         schema_version: u32,
         #[serde(flatten)]
         value: &'a T,
     }
-    let json = serde_json::to_string_pretty(&Versioned { schema_version: SCHEMA_VERSION, value })?;
-    print(&format!("{json}\n"))
+    Ok(serde_json::to_string_pretty(&Versioned { schema_version: SCHEMA_VERSION, value })? + "\n")
 }
 
 /// Prints rows below a header, in columns.

@@ -1,15 +1,19 @@
 //! `dns-cli` against real AdGuard Homes, the newest one and one with the older API.
 
+mod program;
+
 use std::net::IpAddr;
 use std::process::Output;
 
 use fixtures::adguard_home::{AdGuardHome, Release, USER, Users};
+use tempfile::TempDir;
 use tokio::process::Command;
 
 /// A running server and the program that speaks to it.
 struct Home {
     server: AdGuardHome,
     user: bool,
+    folder: TempDir,
 }
 
 impl Home {
@@ -18,7 +22,8 @@ impl Home {
         let mut homes = Vec::new();
         for program in Release::ALL.into_iter().filter_map(Release::program) {
             let users = if user { Users::One } else { Users::None };
-            homes.push(Self { server: AdGuardHome::start(&program, users).await, user });
+            let server = AdGuardHome::start(&program, users).await;
+            homes.push(Self { server, user, folder: TempDir::new().unwrap() });
         }
         homes
     }
@@ -26,12 +31,18 @@ impl Home {
     /// Runs a line as a person types it.
     async fn run(&self, line: &str) -> Output {
         let arguments = line.strip_prefix("dns-cli ").expect("a line of dns-cli").split(' ');
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dns-cli"));
-        command.env_clear().env("ADGUARD_URL", self.server.url()).args(arguments);
+        let mut command = self.dns_cli();
+        command.args(arguments);
         if self.user {
             command.env("ADGUARD_USERNAME", USER.0).env("ADGUARD_PASSWORD", USER.1);
         }
         command.output().await.expect("dns-cli starts")
+    }
+
+    fn dns_cli(&self) -> Command {
+        let mut command = Command::from(program::dns_cli(self.folder.path()));
+        command.env("ADGUARD_URL", self.server.url());
+        command
     }
 
     async fn succeeds(&self, line: &str) -> String {
@@ -99,9 +110,8 @@ async fn many_records_go_in_and_out_through_standard_input() {
     for home in Home::all(Users::None).await {
         let lines: String = (0..100).map(|index| format!("n{index}.docker 10.0.0.{index}\n")).collect();
         for arguments in [["add", "-"], ["delete", "-"]] {
-            let mut child = Command::new(env!("CARGO_BIN_EXE_dns-cli"))
-                .env_clear()
-                .env("ADGUARD_URL", home.server.url())
+            let mut child = home
+                .dns_cli()
                 .args(arguments)
                 .stdin(std::process::Stdio::piped())
                 .stdout(std::process::Stdio::piped())

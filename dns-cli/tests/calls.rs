@@ -1,17 +1,21 @@
 //! What a change costs in calls: one listing, its batches, one verifying listing, and nothing that grows with the zone.
 
+mod program;
+
+use std::path::Path;
 use std::process::Stdio;
 
 use fixtures::adguard::{AdGuardOptions, FakeAdGuard};
 use fixtures::cloudflare::FakeCloudflare;
 use fixtures::faults::{Fault, On};
+use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 /// Runs dns-cli with these variables and this on its standard input, and expects that it succeeds.
-async fn succeeds(variables: &[(&str, &str)], arguments: &[&str], input: &str) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dns-cli"));
-    command.env_clear().envs(variables.iter().copied()).args(arguments);
+async fn succeeds(folder: &Path, variables: &[(&str, &str)], arguments: &[&str], input: &str) {
+    let mut command = Command::from(program::dns_cli(folder));
+    command.envs(variables.iter().copied()).args(arguments);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("dns-cli starts");
     child.stdin.take().expect("piped").write_all(input.as_bytes()).await.unwrap();
     let output = child.wait_with_output().await.unwrap();
@@ -30,6 +34,7 @@ fn names(count: usize) -> String {
 struct Cloud {
     fake: FakeCloudflare,
     zone: String,
+    folder: TempDir,
 }
 
 impl Cloud {
@@ -40,7 +45,7 @@ impl Cloud {
         for index in 0..size {
             fake.put(&zone, &format!("n{index}.example.com"), "A", "10.0.0.1");
         }
-        Self { fake, zone }
+        Self { fake, zone, folder: TempDir::new().unwrap() }
     }
 
     /// Runs dns-cli on the zone by its id, and returns its calls.
@@ -51,7 +56,8 @@ impl Cloud {
     async fn run_with(&self, zone: (&str, &str), arguments: &[&str], input: &str) -> Vec<String> {
         let url = self.fake.url();
         self.fake.server.forget_calls();
-        succeeds(&[("CF_API_URL", &url), ("CF_API_TOKEN", &self.fake.token), zone], arguments, input).await;
+        let variables = [("CF_API_URL", &*url), ("CF_API_TOKEN", &self.fake.token), zone];
+        succeeds(self.folder.path(), &variables, arguments, input).await;
         self.fake.server.calls()
     }
 }
@@ -177,7 +183,95 @@ async fn adguard_home_with_a_password_costs_one_login_more() {
         expected.push("GET /control/rewrite/list");
         expected.extend(deletions);
         expected.push("GET /control/rewrite/list");
-        succeeds(&variables, &["delete", "-"], &names(20)).await;
+        succeeds(TempDir::new().unwrap().path(), &variables, &["delete", "-"], &names(20)).await;
         assert_eq!(paths(&fake.server.calls()), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_listing_from_the_cache_costs_nothing() {
+    let mut cloud = Cloud::of(3).await;
+    cloud.fake.add_zone("example.net");
+    let zone = cloud.zone.clone();
+    // By its id, by its name, and as the token sees them: two zones. Each with a memory of its own.
+    for (variable, asked) in [(("CF_ZONE_ID", &*zone), 1), (("CF_ZONE", "example.com"), 2), (("CF_ZONE", ""), 3)] {
+        cloud.folder = TempDir::new().unwrap();
+        for (arguments, expected) in [
+            (&["list", "--max-age", "1h"][..], asked),
+            (&["list", "--max-age", "1h"], 0),
+            (&["get", "n0.example.com", "--max-age", "1h"], 0),
+            (&["list"], asked),
+        ] {
+            let calls = cloud.run_with(variable, arguments, "").await;
+            assert_eq!(calls.len(), expected, "{variable:?} {arguments:?}: {calls:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listing_from_the_cache_does_not_log_in() {
+    let user = Some(("admin", "right"));
+    let fake = FakeAdGuard::start(AdGuardOptions { user, ..AdGuardOptions::default() }).await;
+    fake.put("web.example.com", "10.0.0.1");
+    let (url, folder) = (fake.url(), TempDir::new().unwrap());
+    let variables = [("ADGUARD_URL", &*url), ("ADGUARD_USERNAME", "admin"), ("ADGUARD_PASSWORD", "right")];
+    succeeds(folder.path(), &variables, &["list"], "").await;
+    fake.server.forget_calls();
+    succeeds(folder.path(), &variables, &["list", "--max-age", "1h"], "").await;
+    succeeds(folder.path(), &variables, &["get", "web.example.com", "--max-age", "1h"], "").await;
+    assert_eq!(fake.server.calls().len(), 0);
+}
+
+/// Returns a declarative file that wants `n0` to `n<count>` of a zone with an address.
+fn wanted(zone: &str, count: usize, address: &str) -> String {
+    let records: String = (0..count).map(|index| format!("n{index} = \"{address}\"\n")).collect();
+    format!("[[zones]]\nname = \"{zone}\"\n\n[zones.records]\n{records}\n")
+}
+
+#[tokio::test]
+async fn a_synchronisation_costs_its_pages_its_batches_and_its_pages() {
+    let mut cloud = Cloud::of(12_000).await;
+    let source = cloud.folder.path().join("wanted.toml").display().to_string();
+    std::fs::write(&source, wanted("example.com", 12_450, "10.0.0.1")).unwrap();
+    // 450 of them are missing: three pages, three batches, three pages.
+    let calls = cloud.run_with(("CF_ZONE", "example.com"), &["sync", "-s", &source], "").await;
+    assert_eq!(calls.len(), 1 + 3 + 3 + 3, "{:?}", paths(&calls));
+    assert!(calls[0].starts_with("GET /client/v4/zones?"), "{calls:?}");
+    assert_eq!(cloud.fake.records(&cloud.zone).len(), 12_450);
+    let calls = cloud.run_with(("CF_ZONE", "example.com"), &["sync", "-s", &source], "").await;
+    assert_eq!(calls.len(), 1 + 3, "in sync, it costs the listing alone: {:?}", paths(&calls));
+    cloud.folder = TempDir::new().unwrap();
+    std::fs::write(cloud.folder.path().join("wanted.toml"), wanted("example.com", 1, "10.0.0.1")).unwrap();
+    let source = cloud.folder.path().join("wanted.toml").display().to_string();
+    let calls = cloud.run(&["sync", "-s", &source, "--zone", "example.com"], "").await;
+    assert_eq!(calls.len(), 3, "by its id it is not looked up: {:?}", paths(&calls));
+}
+
+#[tokio::test]
+async fn a_synchronisation_from_the_cache_costs_nothing() {
+    let mut cloud = Cloud::of(1).await;
+    let other = cloud.fake.add_zone("example.net");
+    let zone = cloud.zone.clone();
+    // By its id, by its name, and as the token sees them.
+    for variable in [("CF_ZONE_ID", &*zone), ("CF_ZONE", "example.com,example.net"), ("CF_ZONE", "")] {
+        cloud.folder = TempDir::new().unwrap();
+        let zones: &[&str] = if variable.0 == "CF_ZONE" { &["example.com", "example.net"] } else { &["example.com"] };
+        // Told from their names, no zone is named.
+        let hosts = cloud.folder.path().join("hosts");
+        std::fs::create_dir(&hosts).unwrap();
+        let lines: String = zones.iter().map(|zone| format!("10.0.0.1 n0.{zone} n1.{zone}\n")).collect();
+        std::fs::write(hosts.join("all"), lines).unwrap();
+        let hosts = hosts.display().to_string();
+        let sync = ["sync", "-s", &hosts, "--max-age", "1h"];
+        assert_ne!(cloud.run_with(variable, &sync, "").await.len(), 0);
+        assert_eq!(cloud.run_with(variable, &sync, "").await, [""; 0], "{variable:?}");
+        assert_ne!(cloud.run_with(variable, &sync[..3], "").await.len(), 0, "{variable:?}");
+        // One zone is not as wanted any more, and only that one is asked.
+        std::fs::write(hosts.clone() + "/more", "10.0.0.7 n2.example.com\n").unwrap();
+        let calls = cloud.run_with(variable, &sync, "").await;
+        assert!(calls.iter().any(|call| call.contains(&zone)), "{variable:?}: {calls:?}");
+        assert!(!calls.iter().any(|call| call.contains(&other)), "{variable:?}: {calls:?}");
+        let n2 = cloud.fake.records(&zone).into_iter().find(|record| record.name == "n2.example.com").unwrap();
+        cloud.fake.remove(&zone, &n2.id);
     }
 }

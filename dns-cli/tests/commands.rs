@@ -1,7 +1,9 @@
 //! What the commands do with what they are told, on a zone file and on fakes.
 
+mod program;
+
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use fixtures::adguard::{AdGuardOptions, Entry, FakeAdGuard};
 use fixtures::cloudflare::FakeCloudflare;
@@ -33,8 +35,8 @@ impl Lab {
 }
 
 fn dns_cli(folder: &TempDir, variables: &[(&str, String)], arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dns-cli"));
-    command.env_clear().current_dir(folder.path()).env("HOME", folder.path()).args(arguments);
+    let mut command = program::dns_cli(folder.path());
+    command.current_dir(folder.path()).env("HOME", folder.path()).args(arguments);
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("dns-cli starts");
@@ -132,6 +134,26 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
+fn what_another_tool_marked_is_shown_as_its_own() {
+    let lab = Lab::new();
+    let marks = "a-web TXT \"heritage=external-dns,external-dns/owner=default\"\n_owner.mx.mail TXT \"*octodns*\"\n";
+    std::fs::write(lab.0.path().join("lab.zone"), format!("{ZONE}{marks}")).unwrap();
+    let table = out(&lab.run(&["list", "web.*", "-t", "A"], ""));
+    assert_eq!(table.matches("external-dns (owner default)").count(), 2, "its filter does not hide the mark: {table}");
+    let listing: Value = serde_json::from_slice(&lab.run(&["list", "-o", "json"], "").stdout).unwrap();
+    let shown = |name: &str, rtype: &str| {
+        let records = listing["records"].as_array().unwrap().iter();
+        let mut same = records.filter(|record| record["name"] == name && record["type"] == rtype);
+        same.next().expect("it is listed")["mark"].clone()
+    };
+    let external = serde_json::json!({ "tool": "external-dns", "owner": "default" });
+    assert_eq!(shown("web.lab.example", "A"), external);
+    assert_eq!(shown("a-web.lab.example", "TXT"), external, "the mark is its own too");
+    assert_eq!(shown("web.lab.example", "TXT"), Value::Null);
+    assert_eq!(shown("mail.lab.example", "MX"), serde_json::json!({ "tool": "octoDNS", "owner": null }));
+}
+
+#[test]
 fn what_is_listed_goes_out_and_comes_back_the_same() {
     for format in ["json", "csv", "zone"] {
         let lab = Lab::new();
@@ -170,12 +192,8 @@ fn a_closed_pipe_does_not_change_how_a_run_ends() {
         [("list -o json", 0), ("list -o csv", 0), ("add x.other.example 10.0.0.1", 1), ("delete lab.example NS", 3)]
     {
         let script = format!("{{ {path} {line}; echo $? >&2; }} | true");
-        let mut command = Command::new("sh");
-        command
-            .env_clear()
-            .current_dir(lab.0.path())
-            .env("ZONEFILE_PATH", "lab.zone")
-            .env("ZONEFILE_ORIGIN", "lab.example");
+        let mut command = program::alone("sh", lab.0.path());
+        command.current_dir(lab.0.path()).env("ZONEFILE_PATH", "lab.zone").env("ZONEFILE_ORIGIN", "lab.example");
         let output = command.args(["-c", &script]).output().unwrap();
         let shown = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(shown.lines().last(), Some(status.to_string().as_str()), "{line}: {shown}");

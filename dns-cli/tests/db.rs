@@ -1,16 +1,18 @@
 //! `dns-cli db`, as a person and a program see it.
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 fn run(folder: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dns-cli"));
-    command.env_clear().current_dir(folder).env("DNSMGMT_DB", folder.join("d.db")).args(line.split(' '));
+    let mut command = program::dns_cli(folder);
+    command.current_dir(folder).args(line.split(' '));
     command.output().expect("dns-cli starts")
 }
 
@@ -29,9 +31,9 @@ fn json(folder: &Path, line: &str) -> Value {
 #[test]
 fn a_path_is_printed_alone_and_with_what_names_it() {
     let folder = TempDir::new().unwrap();
-    assert_eq!(seen(folder.path(), "db path"), (0, "FOLDER/d.db\n".into()));
+    assert_eq!(seen(folder.path(), "db path"), (0, "FOLDER/dnsmgmt.db\n".into()));
     assert_eq!(json(folder.path(), "db path -o json")["named_by"], "`DNSMGMT_DB`");
-    assert!(!folder.path().join("d.db").exists(), "asking makes nothing");
+    assert!(!folder.path().join("dnsmgmt.db").exists(), "asking makes nothing");
 }
 
 #[test]
@@ -48,26 +50,26 @@ fn what_is_not_there_is_said_and_not_made() {
 #[test]
 fn a_check_tells_what_is_there_and_adds_what_is_missing() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("d.db");
+    let path = folder.path().join("dnsmgmt.db");
     let owner_id = DnsRepositoryManager::open(&path).unwrap().owner_id().unwrap();
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute_batch("ALTER TABLE resource_usages DROP COLUMN memory_limit").unwrap();
     drop(connection);
     let (status, text) = seen(folder.path(), "db check");
     assert_eq!(status, 0, "{text}");
-    let head = format!("FOLDER/d.db: sound, schema version 1, owner id {owner_id}\n");
+    let head = format!("FOLDER/dnsmgmt.db: sound, schema version 2, owner id {owner_id}\n");
     assert!(text.starts_with(&(head + "added the column resource_usages.memory_limit, which was missing\n")), "{text}");
     assert!(text.contains("dns_tracked_records  0\n"), "{text}");
     let checked = json(folder.path(), "db check -o json");
     assert_eq!(checked["added"], json!([]));
     assert_eq!((&checked["sound"], &checked["owner_id"]), (&json!(true), &json!(owner_id)));
-    assert_eq!((&checked["schema_version"], &checked["database_version"]), (&json!(1), &json!(1)));
+    assert_eq!((&checked["schema_version"], &checked["database_version"]), (&json!(1), &json!(2)));
 }
 
 #[test]
 fn damage_is_an_error_that_says_what_to_do_and_touches_nothing() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("d.db");
+    let path = folder.path().join("dnsmgmt.db");
     drop(DnsRepositoryManager::open(&path).unwrap());
     let mut octets = fs::read(&path).unwrap();
     octets[4096..].fill(0x5a);
@@ -86,9 +88,9 @@ fn damage_is_an_error_that_says_what_to_do_and_touches_nothing() {
 #[test]
 fn a_backup_is_made_once() {
     let folder = TempDir::new().unwrap();
-    drop(DnsRepositoryManager::open(&folder.path().join("d.db")).unwrap());
+    drop(DnsRepositoryManager::open(&folder.path().join("dnsmgmt.db")).unwrap());
     let (status, text) = seen(folder.path(), "db backup copy.db");
-    assert_eq!((status, text.as_str()), (0, "copied FOLDER/d.db to copy.db and checked the copy\n"));
+    assert_eq!((status, text.as_str()), (0, "copied FOLDER/dnsmgmt.db to copy.db and checked the copy\n"));
     let before = fs::read(folder.path().join("copy.db")).unwrap();
     let (status, text) = seen(folder.path(), "db backup copy.db");
     assert_eq!(status, 1);

@@ -1,5 +1,7 @@
 //! What goes wrong at a provider, and what a person is told: every fault, over every command, against both fakes.
 
+mod program;
+
 use std::process::Output;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use fixtures::faults::Fault::{
 use fixtures::faults::On::{self, Change, Listing};
 use fixtures::server::Server;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::process::Command;
 
 /// How often a fault strikes.
@@ -273,8 +276,9 @@ impl Fake {
     }
 
     async fn dns_cli(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dns-cli"));
-        command.env_clear().args(arguments).args(["--retry-for", "3s"]);
+        let folder = TempDir::new().unwrap();
+        let mut command = Command::from(program::dns_cli(folder.path()));
+        command.args(arguments).args(["--retry-for", "3s"]);
         match self {
             Self::AdGuard(fake) => command.env("ADGUARD_URL", fake.url()),
             Self::Cloudflare(fake, zone) => {

@@ -1,5 +1,7 @@
 //! What a person sees when something is wrong.
 
+mod program;
+
 use std::path::Path;
 use std::process::Output;
 
@@ -10,8 +12,8 @@ use tokio::process::Command;
 
 /// Runs a line with these variables in a folder of its own, and returns all that a person sees.
 async fn seen(folder: &Path, variables: &[(&str, &str)], line: &str) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dns-cli"));
-    command.env_clear().current_dir(folder).env("HOME", folder).envs(variables.iter().copied());
+    let mut command = Command::from(program::dns_cli(folder));
+    command.current_dir(folder).env("HOME", folder).envs(variables.iter().copied());
     let output = command.args(line.split(' ')).output().await.expect("dns-cli starts");
     shown(&output, folder, line)
 }

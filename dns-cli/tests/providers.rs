@@ -1,5 +1,7 @@
 //! Several providers and zones at once: one that fails hides no other, and none is asked more often than it takes.
 
+mod program;
+
 use std::process::Output;
 
 use fixtures::cloudflare::FakeCloudflare;
@@ -32,8 +34,8 @@ impl Place {
     }
 
     async fn run(&self, variables: &[(&str, &str)], line: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dns-cli"));
-        command.env_clear().current_dir(&self.folder).envs(variables.iter().copied());
+        let mut command = Command::from(program::dns_cli(self.folder.path()));
+        command.current_dir(&self.folder).envs(variables.iter().copied());
         command.args(line.split(' ')).output().await.expect("dns-cli starts")
     }
 

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::origin::Origin;
+use dnsmgmt_core::plan::Claim;
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::record::{Record, RecordData, Ttl};
 use dnsmgmt_core::record_set::{Listing, Scope};
-use dnsmgmt_core::repository::{DnsRepositoryManager, Origin, Tracking};
+use dnsmgmt_core::repository::{DnsRepositoryManager, Tracking};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -61,7 +63,11 @@ fn opening(criterion: &mut Criterion, path: &Path) {
     let mut repository = DnsRepositoryManager::open(path).expect("a database");
     repository.synchronize(&provider(), &listing(0), now()).expect("a synchronisation");
     let mine = record(COUNT / 2, 0);
-    let tracking = Tracking { app_managed: true, origin: Some(Origin("file".into())), ..Tracking::default() };
+    let tracking = Tracking {
+        claim: Some(Claim::Created),
+        origins: [Origin::of_source("file", "records.toml")].into(),
+        ..Tracking::default()
+    };
     repository.track_record(&provider(), &mine, &tracking, now()).expect("a record tracked");
     drop(repository);
     let mut group = criterion.benchmark_group("database of 1,000,000 tracked records");
@@ -72,7 +78,7 @@ fn opening(criterion: &mut Criterion, path: &Path) {
     group.bench_function("opened, and the records of a name read", |bencher| {
         bencher.iter(|| {
             let repository = DnsRepositoryManager::open(path).expect("a database");
-            let found = repository.managed_records().get_tracked_records_at(&provider(), mine.name());
+            let found = repository.managed_records().get_tracked_records_at(&provider(), mine.name(), Duration::ZERO);
             assert_eq!(found.expect("an answer").len(), 1);
         });
     });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::observe::pause_after;
 use crate::patience::Patience;
-use crate::plan::{ApprovedPlan, Plan, Step, StepGroup};
+use crate::plan::{ApprovedPlan, Claim, Plan, Step, StepGroup};
 use crate::progress::Progress;
 use crate::provider::{Answer, Attempt, Change, Condition, DnsProvider, Group, ProviderError, Reaction, RunId};
 use crate::record::Record;
@@ -61,6 +61,8 @@ struct Work<'a> {
     groups: Vec<WorkGroup<'a>>,
     /// The latest listing that can be believed.
     seen: Listing,
+    /// Whether that was taken after the first change was asked for.
+    is_verified: bool,
     /// Why the last look showed nothing.
     blind: Option<ProviderError>,
     /// What ended the work early.
@@ -101,6 +103,7 @@ impl<'a> Work<'a> {
             touched: Touched::by(plan.steps().map(|step| &step.change)),
             groups: plan.groups().iter().map(group).collect(),
             seen: plan.before().clone(),
+            is_verified: false,
             blind: None,
             stopped: false,
         }
@@ -111,7 +114,12 @@ impl<'a> Work<'a> {
     }
 
     fn has_left(&self) -> bool {
-        self.steps().any(WorkStep::is_left)
+        self.left().next().is_some()
+    }
+
+    /// Returns what there is left to ask for.
+    fn left(&self) -> impl Iterator<Item = &WorkStep<'a>> {
+        self.groups.iter().flat_map(WorkGroup::left)
     }
 
     fn can_go_on(&self) -> bool {
@@ -127,12 +135,12 @@ impl<'a> Work<'a> {
     /// may cost a call for each change.
     fn was_taken_in_vain(&self) -> bool {
         let later = |answer| matches!(reaction(answer), Some(Reaction::Busy { .. } | Reaction::Unreachable));
-        self.steps().any(|step| step.is_left() && step.last.as_ref().is_some_and(|answer| !later(answer)))
+        self.left().any(|step| step.last.as_ref().is_some_and(|answer| !later(answer)))
     }
 
     /// Returns whether what is left was taken at least once, so that a listing may show it.
     fn was_left_asked(&self) -> bool {
-        self.blind.is_some() || self.steps().any(|step| step.is_left() && step.asked > 0)
+        self.blind.is_some() || self.left().any(|step| step.asked > 0)
     }
 
     fn saw_something(&self) -> bool {
@@ -141,7 +149,7 @@ impl<'a> Work<'a> {
 
     /// Returns how long the provider wants to be left alone, where it said so.
     fn asked_pause(&self) -> Option<Duration> {
-        let from_changes = self.steps().filter(|step| step.is_left()).filter_map(|step| step.error());
+        let from_changes = self.left().filter_map(WorkStep::error);
         from_changes.chain(&self.blind).filter_map(|error| pause_after(error).flatten()).max()
     }
 
@@ -188,7 +196,7 @@ impl<'a> Work<'a> {
     fn take(&mut self, request: &[(usize, Group)], answers: Vec<Answer>) {
         let mut answers = answers.into_iter();
         for (index, _) in request {
-            for step in self.groups[*index].steps.iter_mut().filter(|step| step.is_left()) {
+            for step in self.groups[*index].left_mut() {
                 let answer = answers.next().unwrap_or_else(no_answer);
                 self.stopped |= reaction(&answer) == Some(Reaction::Unauthorized);
                 step.take(answer);
@@ -197,8 +205,7 @@ impl<'a> Work<'a> {
     }
 
     async fn pause(&self, pause: Duration, progress: &(dyn Fn(Progress<'_>) + Sync)) {
-        let error =
-            self.blind.as_ref().or_else(|| self.steps().filter(|step| step.is_left()).find_map(WorkStep::error));
+        let error = self.blind.as_ref().or_else(|| self.left().find_map(WorkStep::error));
         let why =
             error.map_or_else(|| "the provider said yes, and its listing says otherwise".into(), ToString::to_string);
         progress(Progress::Waiting { pause, why: &why });
@@ -229,25 +236,24 @@ impl<'a> Work<'a> {
             step.seen_beside = seen_beside(&step.step.change, &listing, self.run, provider);
         }
         self.blind = None;
+        self.is_verified = true;
         self.seen = listing;
     }
 
     fn report(&self, plan: &Plan) -> Report {
         let mut outcomes = plan.settled().to_vec();
         outcomes.extend(self.steps().map(|step| step.outcome(self.blind.as_ref())));
-        Report { provider: plan.provider().clone(), outcomes }
+        Report { provider: plan.provider().clone(), outcomes, seen: self.is_verified.then(|| self.seen.clone()) }
     }
 }
 
-impl WorkGroup<'_> {
+impl<'a> WorkGroup<'a> {
     /// Returns what has to be asked for now. The group's conditions spoke of its first time: once a part of it is made they
     /// cannot hold any more.
     fn ask(&self, only_if: &[Condition], seen: &Listing, run: RunId) -> Option<Group> {
         let untouched = self.steps.iter().all(|step| step.state != State::Made);
-        // What follows a change that was refused may depend on it.
-        let possible = self.steps.iter().take_while(|step| step.state == State::Made || !step.is_final());
-        let changes: Vec<Change> = possible
-            .filter(|step| step.is_left())
+        let changes: Vec<Change> = self
+            .left()
             .map(|step| match step.asked {
                 0 => step.step.change.clone(),
                 _ => ask_anew(&step.step.change, seen, run).unwrap_or_else(|| step.step.change.clone()),
@@ -255,6 +261,22 @@ impl WorkGroup<'_> {
             .collect();
         let only_if = if untouched { only_if.to_vec() } else { Vec::new() };
         (!changes.is_empty()).then_some(Group { only_if, changes })
+    }
+
+    /// Returns what there is sense in asking for.
+    fn left(&self) -> impl Iterator<Item = &WorkStep<'a>> {
+        self.steps[..self.possible()].iter().filter(|step| step.is_left())
+    }
+
+    fn left_mut(&mut self) -> impl Iterator<Item = &mut WorkStep<'a>> {
+        let possible = self.possible();
+        self.steps[..possible].iter_mut().filter(|step| step.is_left())
+    }
+
+    /// Returns how many of the steps can be made: what follows a change that was refused may depend on it.
+    fn possible(&self) -> usize {
+        let is_possible = |step: &WorkStep<'_>| step.state == State::Made || !step.is_final();
+        self.steps.iter().position(|step| !is_possible(step)).unwrap_or(self.steps.len())
     }
 }
 
@@ -273,7 +295,15 @@ impl<'a> WorkStep<'a> {
 
     /// Returns whether there is something left to ask for, and sense in it.
     fn is_left(&self) -> bool {
-        self.state != State::Made && !self.is_final()
+        self.state != State::Made && !self.is_final() && !self.is_anothers()
+    }
+
+    /// Returns whether somebody else made it meanwhile, with other attributes: what no person named is then not ours to change.
+    fn is_anothers(&self) -> bool {
+        self.step.claim != Claim::ByHand
+            && matches!(self.step.change, Change::Create(_))
+            && matches!(self.first, Some(Answer::AlreadySo))
+            && self.state == State::NotMade(Fate::Differs)
     }
 
     /// Returns whether the provider's answer will not change.
@@ -310,6 +340,9 @@ impl<'a> WorkStep<'a> {
         if !matches!(outcome.fate, Fate::Unconfirmed | Fate::NotTried) {
             outcome.notes.extend(self.seen_beside.clone());
         }
+        if self.is_anothers() {
+            outcome.notes.push("somebody else made it meanwhile, with other attributes, so it is theirs".into());
+        }
         if outcome.fate.is_settled() {
             return outcome;
         }
@@ -324,8 +357,10 @@ impl<'a> WorkStep<'a> {
     }
 
     fn fate(&self) -> Fate {
-        let already = matches!(self.first, Some(Answer::AlreadySo));
+        // What was asked for once more was not so.
+        let already = matches!(self.first, Some(Answer::AlreadySo)) && self.asked == 1;
         match (self.state, &self.step.change) {
+            _ if self.is_anothers() => Fate::AlreadyPresent,
             // What was made without our asking was made by somebody else.
             (State::Made, Change::Delete(_)) if already || self.asked == 0 => Fate::AlreadyGone,
             (State::Made, Change::Delete(_)) => Fate::Gone,
@@ -380,5 +415,42 @@ fn reaction(answer: &Answer) -> Option<Reaction> {
     match answer {
         Answer::Failed(error) => Some(error.reaction),
         Answer::Accepted | Answer::AlreadySo | Answer::ConditionFailed => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::name::Name;
+    use crate::plan::{Claim, Reason};
+    use crate::record::{RecordData, RecordType};
+
+    const RUN: RunId = RunId(7);
+
+    fn creation(answer: &str) -> Step {
+        let name = Name::parse("a.example").unwrap();
+        let change = Change::Create(Record::new(name, RecordData::infer(answer).unwrap()));
+        Step { change, claim: Claim::Created, reason: Reason::Wanted, origins: BTreeSet::new(), notes: Vec::new() }
+    }
+
+    #[test]
+    fn conditions_are_asked_for_while_the_group_is_untouched() {
+        let steps = [creation("10.0.0.1"), creation("10.0.0.2")];
+        let mut group = WorkGroup { steps: steps.iter().map(WorkStep::new).collect() };
+        let name = steps[0].change.record().name().clone();
+        let only_if = [Condition { name, rtype: RecordType::A, values: Vec::new() }];
+        let nothing = Listing::default();
+        let asked = group.ask(&only_if, &nothing, RUN).unwrap();
+        assert_eq!((asked.only_if, asked.changes.len()), (only_if.to_vec(), 2));
+        for step in &mut group.steps {
+            step.take(Answer::Accepted);
+            step.state = State::NotMade(Fate::StillMissing);
+        }
+        assert_eq!(group.ask(&only_if, &nothing, RUN).unwrap().only_if, only_if, "nothing of it is made");
+        group.steps[0].state = State::Made;
+        let asked = group.ask(&only_if, &nothing, RUN).unwrap();
+        assert_eq!((asked.only_if, asked.changes.len()), (Vec::new(), 1), "what is made of it speaks against them");
     }
 }

@@ -30,17 +30,33 @@
 //! The providers are in `dnsmgmt-providers`; anything that implements [`provider::DnsProvider`] will do. This crate knows no
 //! API, reads no environment, no clock and no terminal, and writes no log.
 
+pub mod adopt;
 pub mod apply;
+pub mod brake;
 pub mod by_hand;
+mod draft;
+mod fnv;
+pub mod mark;
+pub mod moment;
 pub mod name;
 pub mod observe;
+pub mod origin;
+pub mod own_mark;
 pub mod patience;
 pub mod plan;
+pub mod preserved;
 pub mod progress;
 pub mod provider;
+#[cfg(feature = "repository")]
+pub mod reconcile;
 pub mod record;
 pub mod record_set;
+pub mod relocate;
 pub mod report;
 #[cfg(feature = "repository")]
 pub mod repository;
 mod settle;
+pub mod source;
+pub mod sync;
+pub mod tracked;
+pub mod undo;

@@ -10,6 +10,8 @@ use crate::provider::RunId;
 const MAX_LABEL: usize = 63;
 /// The most octets a name may have on the wire, length octets and the root's included (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 255;
+/// A label `*` that is not the leftmost, as it is kept.
+const ESCAPED_STAR: &str = "\\042";
 /// The domain below which a provider without an honest delete puts entries that it is about to remove.
 const TOMBSTONES: &str = "tombstone.invalid";
 
@@ -128,7 +130,12 @@ impl Name {
         if self.is_root() {
             return None;
         }
-        Some(self.0.split_once('.').map_or_else(Self::root, |(_, parent)| Self(parent.into())))
+        let Some((_, parent)) = self.0.split_once('.') else { return Some(Self::root()) };
+        // A label `*` that is not the leftmost is kept escaped, and is the leftmost now.
+        Some(match parent.strip_prefix(ESCAPED_STAR) {
+            Some(rest) if rest.is_empty() || rest.starts_with('.') => Self(format!("*{rest}").into()),
+            _ => Self(parent.into()),
+        })
     }
 
     /// Returns whether the name is `ancestor` or below it.
@@ -424,6 +431,8 @@ mod tests {
         assert_eq!(name("a.b.c").parent(), Some(name("b.c")));
         assert_eq!(name("c").parent(), Some(Name::root()));
         assert_eq!(Name::root().parent(), None);
+        assert_eq!(name(r"a.\*.c").parent(), Some(name("*.c")), "the leftmost label is a wildcard's");
+        assert_eq!(name(r"a.\*").parent(), Some(name("*")));
         assert_eq!(name("a.b.c").relative_to(&name("b.c")), Some("a"));
         assert_eq!(name("b.c").relative_to(&name("b.c")), Some("@"));
         assert_eq!(name("ab.c").relative_to(&name("b.c")), None);

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 
+use crate::fnv::Fnv;
+use crate::origin::Origin;
 use crate::provider::{Capabilities, Change, Condition, ProviderId};
 use crate::record::{RecordKey, RecordType};
 use crate::record_set::{Listing, Scope};
@@ -14,16 +18,29 @@ use crate::report::{Fate, Outcome};
 pub enum Claim {
     /// A person named it in this very command.
     ByHand,
+    /// We created it.
+    Created,
+    /// It was there, and a person adopted it.
+    Adopted,
     /// Its name says that it is an entry of ours on its way out (see [`Name::is_tombstone`](crate::name::Name::is_tombstone)).
     Tombstone,
 }
 
+impl Claim {
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ByHand => "by hand",
+            Self::Created => "created",
+            Self::Adopted => "adopted",
+            Self::Tombstone => "tombstone",
+        }
+    }
+}
+
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ByHand => f.pad("by hand"),
-            Self::Tombstone => f.pad("tombstone"),
-        }
+        f.pad(self.as_str())
     }
 }
 
@@ -33,16 +50,41 @@ impl fmt::Display for Claim {
 pub enum Reason {
     /// A person asked for it.
     Requested,
+    /// An origin wants it and it is not there.
+    Wanted,
+    /// It is ours and wanted, and an attribute is not as wanted.
+    Drifted,
+    /// It is ours, and its origin wants another value in its place.
+    Superseded,
+    /// It is ours, and no origin has wanted it for the whole grace.
+    Unwanted,
+    /// A person takes an earlier change back.
+    Undone,
+    /// A person moves what is ours to another provider.
+    Relocated,
     /// An earlier deletion was broken off, or its last part was not made.
     LeftOver,
 }
 
+impl Reason {
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Wanted => "wanted",
+            Self::Drifted => "drifted",
+            Self::Superseded => "superseded",
+            Self::Unwanted => "unwanted",
+            Self::Undone => "undone",
+            Self::Relocated => "relocated",
+            Self::LeftOver => "left over from an earlier deletion",
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Requested => f.pad("requested"),
-            Self::LeftOver => f.pad("left over from an earlier deletion"),
-        }
+        f.pad(self.as_str())
     }
 }
 
@@ -55,6 +97,8 @@ pub struct Step {
     pub claim: Claim,
     /// Why it is changed.
     pub reason: Reason,
+    /// Who wants the record that the change makes: nobody where it is a deletion.
+    pub origins: BTreeSet<Origin>,
     /// What a person should know about it, a sentence each.
     pub notes: Vec<String>,
 }
@@ -94,9 +138,12 @@ impl Plan {
         let left_over = before.records.iter().filter(|record| record.name().is_tombstone());
         for record in left_over.filter(|record| !planned.contains(&record.key)) {
             let change = Change::Delete(record.clone());
-            let step = Step { change, claim: Claim::Tombstone, reason: Reason::LeftOver, notes: Vec::new() };
+            let (claim, reason) = (Claim::Tombstone, Reason::LeftOver);
+            let step = Step { change, claim, reason, origins: BTreeSet::new(), notes: Vec::new() };
             groups.push(StepGroup { only_if: Vec::new(), steps: vec![step] });
         }
+        // What is missing comes first, what is superfluous last: a run that is cut short has broken nothing.
+        groups.sort_by_key(|group| group.steps.iter().all(|step| matches!(step.change, Change::Delete(_))));
         Self { provider, scope, before, groups, settled }
     }
 
@@ -125,6 +172,44 @@ impl Plan {
         self.groups.iter().flat_map(|group| &group.steps)
     }
 
+    /// Returns the steps that delete what is claimed. What earlier deletions left is no claim any more.
+    pub fn deletions(&self) -> impl Iterator<Item = &Step> {
+        self.steps().filter(|step| matches!(step.change, Change::Delete(_)) && step.claim != Claim::Tombstone)
+    }
+
+    /// Returns the id: a hash of the deletions, each with its reason. Plans that delete the same for the same reasons have the same
+    /// id, whenever they are made.
+    pub fn id(&self) -> PlanId {
+        let key = |step: &Step| format!("{} {}", step.change.record().key, step.reason);
+        let deletions: BTreeSet<String> = self.deletions().map(key).collect();
+        let mut hash = Fnv::new();
+        for part in [self.provider.name.as_str(), self.provider.zone.as_str()]
+            .into_iter()
+            .chain(deletions.iter().map(String::as_str))
+        {
+            hash.add(part.as_bytes());
+            hash.add(&[0]);
+        }
+        PlanId(hash.finish())
+    }
+
+    /// Returns the plan without the groups that delete what is not to be `kept` in it: they are settled as not tried.
+    pub(crate) fn keep_deletions(mut self, kept: impl Fn(&RecordKey) -> bool) -> Self {
+        let is_kept = |step: &Step| {
+            !matches!(step.change, Change::Delete(_))
+                || step.claim == Claim::Tombstone
+                || kept(&step.change.record().key)
+        };
+        let (stay, drop): (Vec<_>, Vec<_>) = self.groups.into_iter().partition(|group| group.steps.iter().all(is_kept));
+        for step in drop.into_iter().flat_map(|group| group.steps) {
+            let mut outcome = Outcome::of(&step, Fate::NotTried);
+            outcome.notes.push("it was not in the plan that was approved".into());
+            self.settled.push(outcome);
+        }
+        self.groups = stay;
+        self
+    }
+
     /// Returns what was settled without a change: already so, or refused before any call.
     pub fn settled(&self) -> &[Outcome] {
         &self.settled
@@ -147,11 +232,33 @@ impl Plan {
     }
 }
 
+/// Tells plans apart by what they delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlanId(pub u64);
+
+impl fmt::Display for PlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for PlanId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
 /// A plan that may be applied: the only thing that [`apply`](crate::apply::apply) takes.
 #[derive(Debug, Clone)]
 pub struct ApprovedPlan(Plan);
 
 impl ApprovedPlan {
+    pub(crate) fn by_the_brake(plan: Plan) -> Self {
+        Self(plan)
+    }
+
     /// Returns the plan.
     pub fn plan(&self) -> &Plan {
         &self.0

@@ -623,4 +623,23 @@ mod tests {
         wanted.ttl = Some(Ttl::Seconds(60));
         assert!(!wanted.agrees_with(&listed));
     }
+
+    #[test]
+    fn what_is_said_is_compared() {
+        let listed = Record::new(Name::parse("a.example").unwrap(), data("A", "10.0.0.1"));
+        let agree = |wanted: &Record, listed: &Record| wanted.agrees_with(listed);
+        let proxied = |proxied| Record { proxied, ..listed.clone() };
+        assert!(agree(&proxied(Some(true)), &proxied(Some(true))) && agree(&proxied(None), &proxied(Some(true))));
+        assert!(!agree(&proxied(Some(true)), &proxied(Some(false))) && !agree(&proxied(Some(true)), &proxied(None)));
+        let with_ttl = |record: Record, ttl| Record { ttl: Some(Ttl::Seconds(ttl)), ..record };
+        assert!(agree(&with_ttl(listed.clone(), 60), &with_ttl(proxied(Some(true)), 1)), "the provider chooses it");
+        assert!(!agree(&with_ttl(listed.clone(), 60), &with_ttl(proxied(Some(false)), 1)));
+        let enabled = |enabled| Record { enabled, ..listed.clone() };
+        assert!(!agree(&enabled(Some(false)), &enabled(None)) && !agree(&enabled(Some(true)), &enabled(Some(false))));
+        let comment = |comment: Option<&str>| Record { comment: comment.map(Into::into), ..listed.clone() };
+        assert!(agree(&comment(Some("")), &comment(None)) && agree(&comment(None), &comment(Some("theirs"))));
+        assert!(
+            !agree(&comment(Some("ours")), &comment(Some("theirs"))) && !agree(&comment(Some("ours")), &comment(None))
+        );
+    }
 }

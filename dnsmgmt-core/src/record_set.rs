@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
 use crate::name::Name;
 use crate::record::{Record, RecordKey, RecordType};
@@ -44,6 +45,22 @@ impl RecordSet {
         let start = self.0.partition_point(|record| record.key.name < *name);
         let length = self.0[start..].partition_point(|record| record.key.name == *name);
         &self.0[start..start + length]
+    }
+
+    /// Returns the records in the order of their keys.
+    pub fn as_slice(&self) -> &[Record] {
+        &self.0
+    }
+
+    /// Returns where the records at a name stand, for those who ask in the order of the names: the search begins at the cursor, which
+    /// goes along.
+    pub(crate) fn at_from(&self, cursor: &mut usize, name: &Name) -> Range<usize> {
+        let ahead = |from: usize, is_before: &dyn Fn(&Record) -> bool| {
+            from + self.0[from..].iter().take_while(|record| is_before(record)).count()
+        };
+        let start = ahead(*cursor, &|record| record.key.name < *name);
+        *cursor = ahead(start, &|record| record.key.name == *name);
+        start..*cursor
     }
 
     /// Returns the records of one RRset: a name and a type.

@@ -6,6 +6,7 @@ use crate::name::Name;
 use crate::plan::{Claim, Reason, Step};
 use crate::provider::{Change, ProviderError, ProviderId};
 use crate::record::{RecordData, RecordType, Ttl};
+use crate::record_set::Listing;
 
 /// What a listing said afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,6 +169,8 @@ pub struct Report {
     pub provider: ProviderId,
     /// One outcome for each change, and for each wish that needed none.
     pub outcomes: Vec<Outcome>,
+    /// The last listing of the plan's scope that was taken after a change and could be believed.
+    pub seen: Option<Listing>,
 }
 
 impl Report {

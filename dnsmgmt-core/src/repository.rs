@@ -20,12 +20,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod belief;
 mod cache;
+mod conclude;
+mod endpoints;
 mod error;
 mod examine;
+mod held;
 mod journal;
 mod lock;
+mod looks;
 mod managed;
+mod questions;
 mod row;
 mod schema;
 
@@ -34,23 +40,28 @@ use std::time::Duration;
 use std::{fs, io};
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
-pub use cache::{Cached, ProviderCacheRepository};
+pub use belief::Belief;
+pub use cache::{Cached, CachedZone, ProviderCacheRepository};
+pub use endpoints::Endpoint;
 pub use error::RepositoryError;
 use error::{Failure, PATIENCE};
 pub use examine::{Examination, back_up, examine};
 pub use journal::{ChangeId, Journal, JournalEntry};
 pub use lock::{LockError, ProviderLock};
-pub use managed::{ManagedRecordsRepository, Origin, OrphanReason, TrackedRecord, Tracking};
+pub use looks::MARKING_JOB;
+pub use managed::{ManagedRecordsRepository, Tracking};
 
 use schema::Schema;
 
+use crate::moment::Look;
+use crate::origin::Origin;
 use crate::plan::Step;
 use crate::provider::{ProviderId, RunId};
 use crate::record::{Record, RecordKey};
 use crate::record_set::{Listing, Scope};
-use crate::report::Fate;
+use crate::tracked::{Bookkeeping, OrphanReason, TrackedRecord};
 
 /// How long a listing counts as fresh where nothing else is said.
 pub const CACHE_TTL: SignedDuration = SignedDuration::from_hours(1);
@@ -152,9 +163,14 @@ impl DnsRepositoryManager {
         if self.is_fresh(provider, now, ttl)? { self.provider_cache().get_records(provider) } else { Ok(None) }
     }
 
-    /// Returns the records of a zone that are ours, whatever the cache says.
-    pub fn get_managed_records(&self, provider: &ProviderId) -> Result<Vec<TrackedRecord>, RepositoryError> {
-        self.managed_records().get_managed_records(provider)
+    /// Returns the records of a zone that are ours, whatever the cache says. `observed` is that of this run's
+    /// [look](Self::look); where there is none, of [the last one](Self::observed).
+    pub fn get_managed_records(
+        &self,
+        provider: &ProviderId,
+        observed: Duration,
+    ) -> Result<Vec<TrackedRecord>, RepositoryError> {
+        self.managed_records().get_managed_records(provider, observed)
     }
 
     /// Synchronises both tables at the start of a program: replaces the cache with a listing of the whole zone, remembers every
@@ -186,8 +202,8 @@ impl DnsRepositoryManager {
         })
     }
 
-    /// Tracks a record, or writes anew what is known of a tracked one. An [origin](Tracking::origin) joins those that want it
-    /// already, and takes away its mark as an orphan.
+    /// Tracks a record, or writes anew what is known of a tracked one. [Origins](Tracking::origins) join those that want it
+    /// already, and take away its mark as an orphan.
     pub fn track_record(
         &mut self,
         provider: &ProviderId,
@@ -198,9 +214,37 @@ impl DnsRepositoryManager {
         self.write("track a record", |on| on.managed_records().track(provider, record, tracking, now))
     }
 
+    /// Makes records ours because a person says so, and returns how many were not ours before. A source that wants one of them takes
+    /// its place at its next synchronisation; until then it never becomes an orphan.
+    pub fn adopt<'r>(
+        &mut self,
+        provider: &ProviderId,
+        records: impl IntoIterator<Item = &'r Record>,
+        now: Timestamp,
+    ) -> Result<usize, RepositoryError> {
+        self.write("adopt records", |on| {
+            let mut adopted = 0;
+            for record in records {
+                adopted += usize::from(on.managed_records().adopt(provider, record, now)?);
+            }
+            Ok(adopted)
+        })
+    }
+
+    /// Lets a person alone want an orphan of ours, so that it stays whatever its sources say: its mark as
+    /// [unwanted](OrphanReason::Unwanted) goes. Returns whether it had that mark.
+    pub fn keep_unwanted(&mut self, provider: &ProviderId, key: &RecordKey) -> Result<bool, RepositoryError> {
+        self.write("keep a record", |on| on.managed_records().keep_unwanted(provider, key))
+    }
+
     /// Forgets a record, and returns whether it was tracked.
     pub fn untrack_record(&mut self, provider: &ProviderId, key: &RecordKey) -> Result<bool, RepositoryError> {
         self.write("untrack a record", |on| on.managed_records().untrack(provider, key))
+    }
+
+    /// Gives a record up: it stays as one that is only known, and is never changed again. Returns whether it was ours.
+    pub fn release(&mut self, provider: &ProviderId, key: &RecordKey) -> Result<bool, RepositoryError> {
+        self.write("release a record", |on| on.managed_records().release(provider, key))
     }
 
     /// Marks a tracked record as an orphan, and returns whether it was not marked for this reason already: a mark keeps its time
@@ -212,7 +256,7 @@ impl DnsRepositoryManager {
         reason: OrphanReason,
         now: Timestamp,
     ) -> Result<bool, RepositoryError> {
-        self.write("mark a record as orphaned", |on| on.managed_records().mark(provider, key, reason, now))
+        self.write("mark a record as orphaned", |on| on.managed_records().mark(provider, key, reason, now, None))
     }
 
     /// Takes away a tracked record's mark if it was made for this reason, and returns whether it was.
@@ -235,6 +279,20 @@ impl DnsRepositoryManager {
         self.write("take an origin from a record", |on| on.managed_records().remove_origin(provider, key, origin))
     }
 
+    /// Changes the memory as a decision asks for beside its plan. What another program released or untracked meanwhile is passed
+    /// over.
+    pub fn bookkeep(
+        &mut self,
+        provider: &ProviderId,
+        entries: &[Bookkeeping],
+        now: Timestamp,
+        look: &Look,
+    ) -> Result<(), RepositoryError> {
+        self.write("keep the books", |on| {
+            entries.iter().try_for_each(|entry| on.managed_records().bookkeep(provider, entry, now, look.observed))
+        })
+    }
+
     /// Writes down changes that are about to be asked for, and returns their ids in order.
     pub fn intend<'s>(
         &mut self,
@@ -246,14 +304,12 @@ impl DnsRepositoryManager {
         self.write("write the journal", |on| on.journal().intend(run, provider, steps, now))
     }
 
-    /// Writes down what became of changes.
-    pub fn settle(
-        &mut self,
-        outcomes: impl IntoIterator<Item = (ChangeId, Fate)>,
-        now: Timestamp,
-    ) -> Result<(), RepositoryError> {
-        self.write("write the journal", |on| {
-            outcomes.into_iter().try_for_each(|(id, fate)| on.journal().settle(id, fate, now))
+    /// Forgets what was settled longer than `keep` ago, and what was never ours and has been gone from its provider for as long.
+    /// Returns how many rows that were.
+    pub fn prune(&mut self, now: Timestamp, keep: SignedDuration) -> Result<usize, RepositoryError> {
+        let Ok(before) = now.checked_sub(keep) else { return Ok(0) };
+        self.write("forget what is old", |on| {
+            Ok(on.journal().remove_settled(before)? + on.managed_records().remove_known_and_gone(before)?)
         })
     }
 
@@ -342,17 +398,30 @@ fn open_or_make(path: &Path) -> Result<Connection, RepositoryError> {
 }
 
 fn set_up(connection: &Connection) -> Result<(), Failure> {
+    use_wal(connection)?;
     connection.busy_timeout(Duration::from_secs(PATIENCE))?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", PAGE_CACHE)?;
     // An intent must outlive a power cut, not only the program.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-    if mode != "wal" {
-        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    }
     Ok(())
+}
+
+/// SQLite does not wait where two connections change the mode at once, for that could be forever: one of them has to let go.
+fn use_wal(connection: &Connection) -> Result<(), Failure> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    connection.busy_timeout(Duration::ZERO)?;
+    for _ in 0..PATIENCE * 100 {
+        let set = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).and_then(|mode: String| {
+            if mode == "wal" { Ok(()) } else { connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) }
+        });
+        match set {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => std::thread::sleep(PAUSE),
+            set => return Ok(set?),
+        }
+    }
+    Ok(connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?)
 }
 
 /// SQLite says only that it could not open a file; the operating system says why.

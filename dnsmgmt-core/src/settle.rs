@@ -99,7 +99,7 @@ pub(crate) fn ask_anew(change: &Change, now: &Listing, run: RunId) -> Option<Cha
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{RecordData, Ttl};
+    use crate::record::{Handle, RecordData, Ttl};
 
     const RUN: RunId = RunId(7);
 
@@ -137,6 +137,29 @@ mod tests {
     }
 
     #[test]
+    fn a_listing_is_asked_only_about_its_scope_and_not_about_tombstones() {
+        let gone = record("a.example", "10.0.0.1");
+        let touched = Touched::by([Change::Delete(gone.clone())].iter());
+        let left_over = record(Name::tombstone(RunId(9)).as_str(), "10.0.0.9");
+        let before = listing(&[gone.clone(), record("b.example", "10.0.0.2"), left_over.clone()]).records;
+        let scope = Scope::from_iter([gone.name().clone()]);
+        assert_eq!(touched.lacking(&before, &RecordSet::default(), &scope), None);
+        let before = listing(&[gone, left_over]).records;
+        assert_eq!(touched.lacking(&before, &RecordSet::default(), &Scope::Zone), None, "any change removes it");
+    }
+
+    #[test]
+    fn a_replacement_is_made_when_the_old_value_has_gone_too() {
+        let (old, new) = (record("a.example", "10.0.0.1"), record("a.example", "10.0.0.2"));
+        let change = Change::Replace { old: old.clone(), new: new.clone() };
+        assert_eq!(not_made(&change, &listing(&[old.clone(), new.clone()]), RUN), Some(Fate::StillThere));
+        assert_eq!(not_made(&change, &listing(&[old]), RUN), Some(Fate::StillMissing));
+        assert_eq!(not_made(&change, &listing(std::slice::from_ref(&new)), RUN), None);
+        let same = Change::Replace { old: new.clone(), new: new.clone() };
+        assert_eq!(not_made(&same, &listing(&[new]), RUN), None, "its attributes were changed, and it stays");
+    }
+
+    #[test]
     fn a_tombstone_is_the_record_itself() {
         let gone = record("a.example", "10.0.0.1");
         let change = Change::Delete(gone);
@@ -159,5 +182,19 @@ mod tests {
         let there = record("a.example", "10.0.0.1");
         let anew = ask_anew(&Change::Create(wanted.clone()), &listing(std::slice::from_ref(&there)), RUN);
         assert_eq!(anew, Some(Change::Replace { old: there, new: wanted }));
+    }
+
+    #[test]
+    fn what_is_left_is_asked_for_by_the_handles_of_now() {
+        let with_handle =
+            |answer: &str, handle: &str| Record { handles: vec![Handle(handle.into())], ..record("a.example", answer) };
+        let (then, now) = (with_handle("10.0.0.1", "then"), with_handle("10.0.0.1", "now"));
+        let anew = |change: &Change, now: &Record| ask_anew(change, &listing(std::slice::from_ref(now)), RUN);
+        assert_eq!(anew(&Change::Delete(then.clone()), &now), Some(Change::Delete(now.clone())));
+        let new = record("a.example", "10.0.0.2");
+        let change = Change::Replace { old: then.clone(), new: new.clone() };
+        assert_eq!(anew(&change, &now), Some(Change::Replace { old: now, new }));
+        let renamed = Record { key: RecordKey { name: Name::tombstone(RUN), ..then.key.clone() }, ..then.clone() };
+        assert_eq!(anew(&Change::Delete(then.clone()), &renamed), Some(Change::Delete(then)), "its tombstone is left");
     }
 }

@@ -9,10 +9,11 @@ use dnsmgmt_core::observe::observe;
 use dnsmgmt_core::patience::Patience;
 use dnsmgmt_core::plan::{Claim, Plan};
 use dnsmgmt_core::progress::silent;
-use dnsmgmt_core::provider::{DnsProvider, Reaction, RunId};
-use dnsmgmt_core::record::{Record, RecordData, RecordType, Ttl};
+use dnsmgmt_core::provider::{Answer, Change, DnsProvider, ProviderError, Reaction, RunId, TtlSupport, Types};
+use dnsmgmt_core::record::{Handle, Record, RecordData, RecordType, Ttl};
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_core::report::{Fate, Report};
+use dnsmgmt_core::undo::undo;
 use fixtures::faults::{Fault, On};
 use fixtures::memory::MemoryProvider;
 
@@ -380,4 +381,240 @@ async fn a_question_is_asked_again_as_long_as_that_makes_sense() {
             assert!(start.elapsed() >= Duration::from_secs(4), "the pauses that were asked for are kept");
         }
     }
+}
+
+fn record(owner: &str, answer: &str) -> Record {
+    Record::new(name(owner), RecordData::infer(answer).unwrap())
+}
+
+fn all(owner: &str) -> Selector {
+    Selector { name: name(owner), rtype: None, data: None }
+}
+
+async fn carry_out(provider: &MemoryProvider, plan: Plan) -> Report {
+    apply(provider, plan.approve_by_hand(), &Patience::default(), RunId(7), &silent).await
+}
+
+fn failed(reaction: Reaction) -> Answer {
+    Answer::Failed(ProviderError::new(reaction, "ask", "no"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_let_in_asks_for_nothing_more() {
+    let provider = MemoryProvider::new("example", 1);
+    provider.put("a.example", "10.0.0.1");
+    provider.put("b.example", "10.0.0.2");
+    provider.faults.next(1, On::Change, Fault::Unauthorized);
+    let report = run(&provider, |by_hand| {
+        by_hand.delete(&all("a.example"));
+        by_hand.delete(&all("b.example"));
+    });
+    assert_eq!(fates(&report.await), [Fate::Refused, Fate::NotTried]);
+    assert_eq!(provider.calls(), (1, 1), "patience would have lasted for more");
+    assert_eq!(provider.held().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_put_off_and_then_refused_is_refused() {
+    for then in [Reaction::Refused, Reaction::Unauthorized] {
+        let provider = provider();
+        provider.answer_next([failed(Reaction::Busy { retry_after: None })]);
+        provider.answer_next([failed(then)]);
+        let report = delete(&provider, "10.0.0.1").await;
+        assert_eq!(fates(&report), [Fate::Refused], "{then:?}: nothing was made the first time either");
+        let provider = self::provider();
+        provider.answer_next([failed(Reaction::Unreachable)]);
+        provider.answer_next([failed(then)]);
+        let report = delete(&provider, "10.0.0.1").await;
+        assert_ne!(fates(&report), [Fate::Refused], "{then:?}: the first time something may have been made");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_refused_change_in_its_group_is_not_asked_for() {
+    let provider = provider();
+    let alias = record("b.example", "a.example");
+    let before = provider.list(&Scope::Zone).await.unwrap();
+    let made = [Change::Delete(alias), Change::Create(record("b.example", "10.0.0.3"))];
+    let plan = undo(&provider, Scope::Zone, before, &made, &|_| true);
+    assert_eq!((plan.groups().len(), plan.steps().count()), (1, 2));
+    provider.answer_next([failed(Reaction::Refused), failed(Reaction::Unreachable)]);
+    let report = carry_out(&provider, plan).await;
+    assert_eq!(fates(&report), [Fate::Refused, Fate::StillMissing]);
+    assert_eq!(
+        provider.calls(),
+        (2, 1),
+        "an address beside the alias would not be answered, and nothing is waited for"
+    );
+    assert_eq!(provider.held().at(&name("b.example")).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answers_of_a_group_that_was_cut_short_are_its_own() {
+    let provider = provider();
+    let before = provider.list(&Scope::Zone).await.unwrap();
+    let made = [record("b.example", "10.0.0.3"), record("a.example", "10.0.0.2"), record("a.example", "10.0.0.1")];
+    let last = Change::Delete(record("a.example", "10.0.0.9"));
+    let plan = undo(&provider, Scope::Zone, before, &[&[last][..], &made.map(Change::Create)].concat(), &|_| true);
+    assert_eq!(plan.groups().iter().map(|group| group.steps.len()).collect::<Vec<_>>(), [3, 1]);
+    provider.answer_next([Answer::Accepted, failed(Reaction::Refused), failed(Reaction::Malformed), Answer::Accepted]);
+    let report = carry_out(&provider, plan).await;
+    assert_eq!(fates(&report), [Fate::Gone, Fate::Refused, Fate::StillMissing, Fate::Gone]);
+    let asked: Vec<u32> = report.outcomes.iter().map(|outcome| outcome.asked).collect();
+    assert_eq!(asked, [2, 1, 1, 2], "what follows the refused change is not asked for again");
+    assert_eq!(report.outcomes[2].error.as_ref().unwrap().answered, "no");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_again_goes_by_the_latest_listing() {
+    let with_handle = |handle: &str| Record { handles: vec![Handle(handle.into())], ..record("h.example", "10.0.0.1") };
+    let provider = MemoryProvider::new("example", 10);
+    provider.hold(with_handle("before"));
+    let decided = plan(&provider, |by_hand| by_hand.delete(&all("h.example"))).await;
+    provider.lose(&with_handle("before"));
+    provider.hold(with_handle("after"));
+    provider.faults.next(1, On::Change, Fault::LyingDelete);
+    assert_eq!(fates(&carry_out(&provider, decided).await), [Fate::Gone]);
+    let asked = |handle| Change::Delete(with_handle(handle));
+    assert_eq!(
+        provider.asked().iter().map(|request| &request[0].changes[0]).collect::<Vec<_>>(),
+        [&asked("before"), &asked("after")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_created_otherwise_meanwhile_is_changed() {
+    let provider = provider();
+    let with_ttl = |seconds| Record { ttl: Some(Ttl::Seconds(seconds)), ..record("c.example", "10.0.0.1") };
+    let decided = plan(&provider, |by_hand| by_hand.add(with_ttl(60))).await;
+    provider.hold(with_ttl(300));
+    provider.faults.next(1, On::Change, Fault::ErrorBefore);
+    assert_eq!(fates(&carry_out(&provider, decided).await), [Fate::Present]);
+    assert_eq!(provider.held().at(&name("c.example")), [with_ttl(60)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_that_the_provider_holds_are_noted() {
+    let provider = provider();
+    let copy = |handle: &str| Record { handles: vec![Handle(handle.into())], ..record("c.example", "10.0.0.1") };
+    let decided = plan(&provider, |by_hand| by_hand.add(record("c.example", "10.0.0.1"))).await;
+    provider.hold(copy("1"));
+    provider.hold(copy("2"));
+    let report = carry_out(&provider, decided).await;
+    assert_eq!(fates(&report), [Fate::AlreadyPresent]);
+    assert_eq!(report.outcomes[0].notes, ["the provider holds 2 copies of it"]);
+    let report = run(&provider, |by_hand| by_hand.delete(&all("c.example"))).await;
+    assert_eq!(report.outcomes[0].notes, ["stored 2 times; all copies go"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_missing_is_no_yes() {
+    let provider = provider();
+    for _ in 0..100 {
+        provider.answer_next([]);
+    }
+    let report = add(&provider, "10.0.0.9").await;
+    assert_eq!(fates(&report), [Fate::StillMissing]);
+    assert_eq!(report.outcomes[0].error.as_ref().unwrap().reaction, Reaction::Malformed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_that_somebody_added_meanwhile_is_noted() {
+    let provider = provider();
+    let decided = plan(&provider, |by_hand| by_hand.add(record("c.example", "10.0.0.1"))).await;
+    provider.put("c.example", "a.example");
+    let report = carry_out(&provider, decided).await;
+    assert_eq!(fates(&report), [Fate::Present]);
+    let [note] = &report.outcomes[0].notes[..] else { panic!("one note: {report:?}") };
+    assert!(note.starts_with("c.example CNAME a.example was added by somebody else meanwhile"), "{note}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_a_listing_asks_for_is_kept() {
+    let provider = provider();
+    let decided = plan(&provider, |by_hand| by_hand.delete(&all("b.example"))).await;
+    provider.faults.next(1, On::Listing, Fault::TooManyRequests(Some(17)));
+    let start = tokio::time::Instant::now();
+    assert_eq!(fates(&carry_out(&provider, decided).await), [Fate::Gone]);
+    assert!(start.elapsed() >= Duration::from_secs(17));
+    assert_eq!(provider.calls(), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_cannot_hold_is_refused_before_any_call() {
+    let wish = || record("c.example", "10.0.0.1");
+    let text = Record::new(name("c.example"), RecordData::parse(&RecordType::Txt, "x").unwrap());
+    let comment = |comment: &str| Record { comment: Some(comment.into()), ..wish() };
+    let provider = provider().with(|can| can.types = Types::Only(vec![RecordType::A])).objecting(|change| {
+        (change.record().name().as_str() == "odd.example").then(|| "odd names are not allowed".into())
+    });
+    for (wish, why) in [
+        (text, "memory (example) cannot hold TXT records"),
+        (Record { proxied: Some(true), ..wish() }, "memory (example) does not proxy"),
+        (Record { enabled: Some(false), ..wish() }, "memory (example) cannot switch records off"),
+        (comment("mine"), "memory (example) keeps no comments"),
+        (record("odd.example", "10.0.0.1"), "odd names are not allowed"),
+    ] {
+        let report = run(&provider, |by_hand| by_hand.add(wish.clone())).await;
+        assert_eq!((fates(&report), &report.outcomes[0].notes[..]), (vec![Fate::Refused], &[why.to_owned()][..]));
+    }
+    assert_eq!(provider.calls().1, 0);
+    for wish in [Record { proxied: Some(false), ..wish() }, Record { enabled: Some(true), ..wish() }, comment("")] {
+        let decided = plan(&provider, |by_hand| by_hand.add(wish.clone())).await;
+        assert_eq!(decided.steps().count(), 1, "{wish:?} asks for nothing that it cannot do");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_can_do_is_not_refused() {
+    let provider = MemoryProvider::new("example", 10).with(|can| {
+        (can.proxied, can.enabled, can.comment) = (true, true, Some(4));
+        can.ttl = TtlSupport::Fixed;
+    });
+    let wish = Record {
+        proxied: Some(true),
+        enabled: Some(false),
+        comment: Some("mine".into()),
+        ..record("c.example", "10.0.0.1")
+    };
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(wish.clone())).await), [Fate::Present]);
+    assert_eq!(provider.held().at(&name("c.example")), std::slice::from_ref(&wish));
+    let too_long = Record { comment: Some("ours!".into()), ..record("d.example", "10.0.0.1") };
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(too_long)).await), [Fate::Refused]);
+    let with_ttl = Record { ttl: Some(Ttl::Seconds(60)), ..record("d.example", "10.0.0.1") };
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(with_ttl)).await), [Fate::Refused]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_put_among_what_is_on_its_way_out() {
+    let provider = MemoryProvider::new(".", 10);
+    let report = run(&provider, |by_hand| by_hand.add(record("0000000000000009.tombstone.invalid", "10.0.0.1"))).await;
+    assert_eq!(fates(&report), [Fate::Refused]);
+    assert_eq!(provider.calls().1, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delegation_excludes_and_the_zones_own_name_servers_do_not() {
+    let ns = |owner: &str| Record::new(name(owner), RecordData::Ns(name("ns.elsewhere.test")));
+    let provider = MemoryProvider::new("example", 10).with(|can| can.ns_excludes = Types::All);
+    provider.hold(ns("example"));
+    provider.hold(ns("sub.example"));
+    for (owner, fate) in [("example", Fate::Present), ("sub.example", Fate::Refused)] {
+        let report = run(&provider, |by_hand| by_hand.add(record(owner, "10.0.0.1"))).await;
+        assert_eq!(fates(&report), [fate], "{owner}");
+    }
+    let second = Record::new(name("sub.example"), RecordData::Ns(name("ns2.elsewhere.test")));
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(second)).await), [Fate::Present]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_attribute_does_not_change_the_ttl() {
+    let provider = MemoryProvider::new("example", 10).with(|can| can.comment = Some(100));
+    for (answer, ttl) in [("10.0.0.1", 300), ("10.0.0.2", 600)] {
+        provider.hold(Record { ttl: Some(Ttl::Seconds(ttl)), ..record("t.example", answer) });
+    }
+    let wish = Record { comment: Some("mine".into()), ..record("t.example", "10.0.0.1") };
+    assert_eq!(fates(&run(&provider, |by_hand| by_hand.add(wish)).await), [Fate::Present]);
+    let held = provider.held().at(&name("t.example"))[0].clone();
+    assert_eq!((held.ttl, held.comment.as_deref()), (Some(Ttl::Seconds(300)), Some("mine")));
 }

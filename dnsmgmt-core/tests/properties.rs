@@ -5,6 +5,7 @@ use std::time::Duration;
 use dnsmgmt_core::apply::apply;
 use dnsmgmt_core::by_hand::{ByHand, Selector};
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::own_mark::{OwnMark, owner_in};
 use dnsmgmt_core::patience::Patience;
 use dnsmgmt_core::progress::silent;
 use dnsmgmt_core::provider::{DnsProvider, RunId};
@@ -39,6 +40,15 @@ proptest! {
     fn a_value_reads_back_what_it_prints(data in generate::any_data()) {
         prop_assert_eq!(&RecordData::parse(&data.rtype(), &data.to_string()).unwrap(), &data);
         prop_assert_eq!(&RecordData::parse(&data.rtype(), &data.to_zone_text()).unwrap(), &data);
+    }
+
+    #[test]
+    fn an_owner_id_is_read_back_from_every_mark(
+        before in "[^{}\\pC\\pZ]{0,20}", after in "[^{}\\pC\\pZ]{0,20}", owner_id in "[A-Za-z0-9._-]{1,63}",
+    ) {
+        let template = format!("{before}{{owner}}{after}");
+        let comment = OwnMark::new(&template, &owner_id).unwrap().comment(500).unwrap();
+        prop_assert_eq!(owner_in(&template, &comment), Some(owner_id));
     }
 
     #[test]

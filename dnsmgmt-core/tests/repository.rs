@@ -2,12 +2,24 @@
 
 #![cfg(feature = "repository")]
 
+#[path = "repository/belief.rs"]
+mod belief;
+#[path = "repository/books.rs"]
+mod books;
 #[path = "repository/damage.rs"]
 mod damage;
 #[path = "repository/documented.rs"]
 mod documented;
+#[path = "repository/journal.rs"]
+mod journal;
+#[path = "repository/looks.rs"]
+mod looks;
+#[path = "repository/migrations.rs"]
+mod migrations;
 #[path = "repository/properties.rs"]
 mod properties;
+#[path = "repository/questions.rs"]
+mod questions;
 #[path = "repository/several.rs"]
 mod several;
 #[path = "repository/tables.rs"]
@@ -18,10 +30,13 @@ mod verbs;
 use std::path::PathBuf;
 
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::origin::Origin;
+use dnsmgmt_core::plan::Claim;
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::record::{Record, RecordData};
 use dnsmgmt_core::record_set::Listing;
-use dnsmgmt_core::repository::DnsRepositoryManager;
+use dnsmgmt_core::repository::{DnsRepositoryManager, Tracking};
+use dnsmgmt_core::tracked::TrackedRecord;
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
@@ -39,6 +54,21 @@ fn record(name: &str, value: &str) -> Record {
 
 fn listing(records: impl IntoIterator<Item = Record>) -> Listing {
     Listing { records: records.into_iter().collect(), ..Listing::default() }
+}
+
+/// Returns an origin that is a file.
+fn file(name: &str) -> Origin {
+    Origin::of_source("file", name)
+}
+
+/// Returns what tracks a record that we created for a file.
+fn ours(name: &str) -> Tracking {
+    Tracking { claim: Some(Claim::Created), origins: [file(name)].into(), ..Tracking::default() }
+}
+
+/// Returns our records at home, as those see them who do not look themselves.
+fn managed(repository: &DnsRepositoryManager) -> Vec<TrackedRecord> {
+    repository.get_managed_records(&home(), repository.observed(&home()).unwrap()).unwrap()
 }
 
 /// Returns noon, and so many seconds.

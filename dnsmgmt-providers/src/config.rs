@@ -21,12 +21,15 @@
 //! ```
 
 mod alone;
-mod check;
+pub(crate) mod check;
 mod database;
-mod diagnostic;
+pub(crate) mod diagnostic;
+pub(crate) mod duration;
 mod file;
+mod policy;
 mod provider;
 mod select;
+pub(crate) mod table;
 mod vars;
 
 use std::io::ErrorKind;
@@ -37,10 +40,11 @@ pub use database::{Database, NamedBy};
 pub use diagnostic::Diagnostic;
 use diagnostic::Source;
 use file::File;
-pub(crate) use file::list;
+pub use policy::Policy;
 pub use provider::{Kind, Origin, Provider};
 pub use select::Target;
 pub(crate) use select::{Bound, CloudflareToken};
+pub(crate) use table::list;
 use vars::{CONFIG, Carrier, PROVIDER, unreadable};
 pub use vars::{Environment, VARIABLES, Variable};
 
@@ -71,7 +75,7 @@ impl Settings {
 
     fn load_from(environment: Environment, path: Option<&Path>, etc: &Path) -> Result<Self, Diagnostic> {
         let searched = default_paths(&environment, etc);
-        let (file, path, warnings) = match find(&environment, path, &searched)? {
+        let (mut file, path, warnings) = match find(&environment, path, &searched)? {
             None => (File::default(), None, Vec::new()),
             Some(source) => {
                 let file = file::read(&source)?;
@@ -80,6 +84,9 @@ impl Settings {
                 (file, Some(source.path), warnings)
             }
         };
+        if let Some(sources) = policy::of_variable(&environment)? {
+            file.policy.sources = sources;
+        }
         let alone = alone::providers(&environment);
         let provider = environment.value(&PROVIDER)?.map(|value| (value.text, value.carrier));
         Ok(Self { environment, path, searched, file, alone, provider, warnings })
@@ -93,6 +100,11 @@ impl Settings {
     /// Returns what works and should not stay as it is.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
+    }
+
+    /// Returns how records are kept true: what the file says, `DNSMGMT_SOURCES` instead of its `sources`, and the defaults.
+    pub fn policy(&self) -> &Policy {
+        &self.file.policy
     }
 
     /// Returns every provider that can be named: the file's in its order, then the variables' whose names are free.
@@ -131,7 +143,7 @@ fn default_paths(environment: &Environment, etc: &Path) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> io::Result<Source> {
-    Ok(Source { path: path.to_owned(), text: fs::read_to_string(path)? })
+    Ok(Source { path: path.to_owned(), text: fs::read_to_string(path)?, secretive: true })
 }
 
 fn shown(path: &Path) -> String {

@@ -38,6 +38,7 @@ pub async fn locate(target: Target) -> Result<Vec<Target>, ConnectError> {
         provider: target.provider.clone(),
         zone: Some(zone.name.clone()),
         service: Bound::Cloudflare(token.clone().with(by_id_and_name(zone))),
+        comment: target.comment.clone(),
         names,
     };
     Ok(groups.into_iter().map(located).collect())

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A provider asks once and passes on what was said; it neither retries nor logs nor verifies, which `dnsmgmt-core` does.
-//! With the feature `config`, [`config`] reads `dnsmgmt.toml` and variables, and [`connect`] turns them into a provider.
+//! With the feature `config`, [`config`] reads `dnsmgmt.toml` and variables, [`connect`] turns them into a provider, and [`source`]
+//! opens what says which records there should be.
 
 #[cfg(feature = "adguard")]
 pub mod adguard;
@@ -19,5 +20,7 @@ pub mod config;
 pub mod connect;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "config")]
+pub mod source;
 #[cfg(feature = "zonefile")]
 pub mod zonefile;

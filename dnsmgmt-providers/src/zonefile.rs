@@ -13,6 +13,8 @@
 //! what it means.
 
 mod attributes;
+#[cfg(feature = "config")]
+pub(crate) mod complete;
 mod edit;
 mod entries;
 mod head;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Result, bail};
 use dnsmgmt_core::by_hand::ByHand;
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::provider::Capabilities;
 use dnsmgmt_core::record::Record;
 
 use crate::args::{Add, Attributes};
@@ -15,16 +16,17 @@ use crate::input::{Entry, parse_value};
 
 pub(crate) async fn run(context: &Context, args: Add) -> Result<Exit> {
     let entries = if args.domain.as_given() == "-" { standard_input()? } else { Vec::new() };
-    let wanted = if args.domain.as_given() == "-" { from_input(&args, &entries)? } else { from_arguments(&args)? };
+    let wanted =
+        if args.domain.as_given() == "-" { from_input(&args.attributes, &entries)? } else { from_arguments(&args)? };
     let names: BTreeSet<Name> = wanted.iter().map(|record| record.name().clone()).collect();
     let names: Vec<Name> = names.into_iter().collect();
-    let decide = |by_hand: &mut ByHand<'_>, can_switch_off: bool, names: &[Name]| {
+    let decide = |by_hand: &mut ByHand<'_>, can: &Capabilities, names: &[Name]| {
         let here: BTreeSet<&Name> = names.iter().collect();
         for entry in entries.iter().filter(|entry| here.contains(&entry.name)) {
             same_place(context, entry, by_hand.provider())?;
         }
         for record in wanted.iter().filter(|record| here.contains(record.name())) {
-            by_hand.add(switched_on(record, can_switch_off));
+            by_hand.add(switched_on(record, can));
         }
         Ok(())
     };
@@ -32,8 +34,8 @@ pub(crate) async fn run(context: &Context, args: Add) -> Result<Exit> {
 }
 
 /// A record that is added is meant to answer, so where it stands switched off it is switched on.
-fn switched_on(record: &Record, can_switch_off: bool) -> Record {
-    let enabled = if can_switch_off { record.enabled.or(Some(true)) } else { record.enabled };
+pub(crate) fn switched_on(record: &Record, can: &Capabilities) -> Record {
+    let enabled = if can.enabled { record.enabled.or(Some(true)) } else { record.enabled };
     Record { enabled, ..record.clone() }
 }
 
@@ -51,7 +53,8 @@ fn from_arguments(args: &Add) -> Result<Vec<Record>> {
     texts.iter().map(record).collect()
 }
 
-fn from_input(args: &Add, entries: &[Entry]) -> Result<Vec<Record>> {
+/// Returns the records that entries say, with the attributes that are given for all of them.
+pub(crate) fn from_input(attributes: &Attributes, entries: &[Entry]) -> Result<Vec<Record>> {
     let record = |entry: &Entry| {
         let Some(data) = entry.data.clone() else {
             bail!(UsageError(format!("what should {} answer? Each line needs a value", entry.name)))
@@ -59,7 +62,7 @@ fn from_input(args: &Add, entries: &[Entry]) -> Result<Vec<Record>> {
         let mut record = Record::new(entry.name.clone(), data);
         (record.ttl, record.proxied, record.enabled, record.comment) =
             (entry.ttl, entry.proxied, entry.enabled, entry.comment.clone());
-        args.attributes.put_on(&mut record);
+        attributes.put_on(&mut record);
         Ok(record)
     };
     entries.iter().map(record).collect()

@@ -1,23 +1,25 @@
 //! `dns-cli db`
 
-use std::io;
 use std::path::Path;
 
-use anyhow::{Context as _, Error, Result};
-use dnsmgmt_core::repository::{DnsRepositoryManager, Examination, RepositoryError, back_up, examine};
+use anyhow::Result;
+use dnsmgmt_core::repository::{Examination, RepositoryError, back_up, examine};
 use dnsmgmt_providers::config::Database;
 use serde::Serialize;
 
 use crate::args::{Db, DbBackup, ReportFormat};
+use crate::commands::rebuild;
 use crate::context::Context;
+use crate::database::explain;
 use crate::exit::Exit;
 use crate::output::{print_json, print_lines, print_table};
 
-pub(crate) fn run(context: &Context, command: &Db) -> Result<Exit> {
+pub(crate) async fn run(context: &Context, command: Db) -> Result<Exit> {
     let database = context.settings.database()?;
     match command {
-        Db::Check(args) => check(&database, args.output),
-        Db::Backup(args) => backup(&database, args),
+        Db::Check(args) => check(context, &database, args.output),
+        Db::Backup(args) => backup(&database, &args),
+        Db::Rebuild(args) => rebuild::run(context, args).await,
         Db::Path(args) => path(&database, args.output),
     }
 }
@@ -40,7 +42,7 @@ struct Table {
 }
 
 /// Looks first and writes nothing; only a sound file is then opened as every program opens it, which completes its schema.
-fn check(database: &Database, format: ReportFormat) -> Result<Exit> {
+fn check(context: &Context, database: &Database, format: ReportFormat) -> Result<Exit> {
     let path = &database.path;
     let looked = examine(path).map_err(|error| explain(error, database))?;
     if let Some(problem) = looked.problems.first() {
@@ -51,7 +53,8 @@ fn check(database: &Database, format: ReportFormat) -> Result<Exit> {
         return Err(damaged.into());
     }
     let is_complete = looked.lacking.is_empty() && looked.schema_version == looked.newest_version;
-    let (added, looked) = if is_complete { (Vec::new(), looked) } else { (looked.lacking, complete(database)?) };
+    let (added, looked) =
+        if is_complete { (Vec::new(), looked) } else { (looked.lacking, complete(context, database)?) };
     let checked = checked(path, added, looked);
     match format {
         ReportFormat::Json => print_json(&checked)?,
@@ -60,9 +63,9 @@ fn check(database: &Database, format: ReportFormat) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn complete(database: &Database) -> Result<Examination> {
-    let opened = DnsRepositoryManager::open(&database.path).and_then(|_| examine(&database.path));
-    opened.map_err(|error| explain(error, database))
+fn complete(context: &Context, database: &Database) -> Result<Examination> {
+    drop(context.repository()?);
+    examine(&database.path).map_err(|error| explain(error, database))
 }
 
 fn checked(path: &Path, added: Vec<String>, looked: Examination) -> Checked {
@@ -114,26 +117,4 @@ fn path(database: &Database, format: ReportFormat) -> Result<Exit> {
         ReportFormat::Table => print_lines([path])?,
     }
     Ok(Exit::Done)
-}
-
-/// Says beside what the operating system answered what that means for the place of the database.
-fn explain(error: RepositoryError, database: &Database) -> Error {
-    let kind = match &error {
-        RepositoryError::File { source, path, .. } if *path == database.path => source.kind(),
-        _ => return error.into(),
-    };
-    let named_by = &database.named_by;
-    let error = Err::<(), _>(error);
-    let explained = match kind {
-        io::ErrorKind::NotFound => error.with_context(|| {
-            format!("there is no database yet where {named_by} says; the first command that remembers something makes it")
-        }),
-        io::ErrorKind::PermissionDenied => error.with_context(|| {
-            format!(
-                "the database is where {named_by} says and you may not use it; become its owner, or name another with `DNSMGMT_DB`"
-            )
-        }),
-        _ => error.map_err(Error::from),
-    };
-    explained.expect_err("it was an error before")
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Result, bail};
 use dnsmgmt_core::by_hand::{ByHand, Selector};
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::provider::Capabilities;
 use dnsmgmt_core::record::RecordData;
 
 use crate::args::Delete;
@@ -21,7 +22,7 @@ pub(crate) async fn run(context: &Context, args: Delete) -> Result<Exit> {
     let selectors = if listed { from_input(&args, &entries) } else { from_arguments(&args)? };
     let names: BTreeSet<Name> = selectors.iter().map(|selector| selector.name.clone()).collect();
     let names: Vec<Name> = names.into_iter().collect();
-    let decide = |by_hand: &mut ByHand<'_>, _: bool, names: &[Name]| {
+    let decide = |by_hand: &mut ByHand<'_>, _: &Capabilities, names: &[Name]| {
         let here: BTreeSet<&Name> = names.iter().collect();
         for entry in entries.iter().filter(|entry| here.contains(&entry.name)) {
             same_place(context, entry, by_hand.provider())?;

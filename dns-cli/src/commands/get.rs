@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use dnsmgmt_core::by_hand::{Selector, as_listed};
+use dnsmgmt_core::mark::Marks;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::record::RecordKey;
 use dnsmgmt_core::record_set::Scope;
@@ -9,6 +10,7 @@ use dnsmgmt_core::record_set::Scope;
 use crate::args::Get;
 use crate::context::Context;
 use crate::exit::{Exit, UsageError};
+use crate::held::Held;
 use crate::input::parse_value;
 use crate::output::{Listed, print_listed, printable};
 
@@ -20,18 +22,29 @@ pub(crate) async fn run(context: &Context, args: Get) -> Result<Exit> {
     }
     let data = values.first().map(|text| parse_value(rtype.as_ref(), text)).transpose()?;
     let mut selector = Selector { name: name.clone(), rtype, data };
-    let provider = context.provider_of(&name).await?;
-    let listing = context.observe(&*provider, &Scope::from_iter([name.clone()])).await?;
-    if let Some(data) = selector.data.take() {
-        let key = RecordKey { name: name.clone(), data };
-        selector.data = Some(as_listed(&*provider, &listing, &key));
-    }
+    let held = match args.max_age.and_then(|max_age| context.held_at(&name, max_age)) {
+        Some(held) => held,
+        None => ask(context, &mut selector).await?,
+    };
+    let Held { provider, listing, cached_at } = held;
+    let marks = Marks::of(&listing);
     let records: Vec<_> = selector.select(&listing).cloned().collect();
     let opaque: Vec<_> = selector.opaque(&listing).cloned().collect();
     let nothing = records.is_empty() && opaque.is_empty();
     if nothing {
-        eprintln!("{} is not there, says {}", printable(&selector.to_string()), provider.id());
+        eprintln!("{} is not there, says {provider}", printable(&selector.to_string()));
     }
-    print_listed(&[Listed { provider: provider.id().clone(), records, opaque }], args.output)?;
+    print_listed(&[Listed { provider, records, opaque, cached_at, marks }], args.output)?;
     Ok(if nothing { Exit::No } else { Exit::Done })
+}
+
+/// Lists the name, and spells the value as the provider does.
+async fn ask(context: &Context, selector: &mut Selector) -> Result<Held> {
+    let at = context.provider_of(&selector.name).await?;
+    let listing = context.observe(&at, &Scope::from_iter([selector.name.clone()])).await?;
+    if let Some(data) = selector.data.take() {
+        let key = RecordKey { name: selector.name.clone(), data };
+        selector.data = Some(as_listed(&*at.provider, &listing, &key));
+    }
+    Ok(Held { provider: at.id().clone(), listing, cached_at: None })
 }

@@ -6,6 +6,7 @@ use dnsmgmt_core::record_set::Scope;
 use serde::Serialize;
 
 use crate::args::{Provider, ReportFormat};
+use crate::commands::{switch, trust};
 use crate::context::{Context, Zoned};
 use crate::exit::Exit;
 use crate::output::{print_json, print_lines, print_table};
@@ -16,6 +17,8 @@ pub(crate) async fn run(context: &Context, command: Provider) -> Result<Exit> {
         Provider::Test(args) => test(context, args.output).await,
         Provider::Zones(args) => print_zones(context, args.output).await,
         Provider::Capabilities(args) => capabilities(context, args.output).await,
+        Provider::Trust(args) => trust::run(context, args).await,
+        Provider::Switch(args) => switch::run(context, args).await,
     }
 }
 
@@ -56,12 +59,12 @@ struct Tested {
 
 /// Lists the zone, as every command does first, and tells what would surprise a person.
 async fn test(context: &Context, format: ReportFormat) -> Result<Exit> {
-    let tested = context.each(async |provider| {
-        let listing = context.observe(&*provider, &Scope::Zone).await?;
-        let findings = provider.examine().await.with_context(|| provider.id().to_string())?;
+    let tested = context.each(async |at| {
+        let listing = context.observe(&at, &Scope::Zone).await?;
+        let findings = at.examine().await.with_context(|| at.id().to_string())?;
         Ok(Tested {
-            provider: provider.id().name.clone(),
-            zone: provider.id().zone.to_string(),
+            provider: at.id().name.clone(),
+            zone: at.id().zone.to_string(),
             records: listing.records.len(),
             opaque: listing.opaque.len(),
             findings,
@@ -131,7 +134,7 @@ struct Able {
 }
 
 async fn capabilities(context: &Context, format: ReportFormat) -> Result<Exit> {
-    let mut able = context.each(async |provider| Ok(describe(&*provider))).await?;
+    let mut able = context.each(async |at| Ok(describe(&*at.provider))).await?;
     if format == ReportFormat::Json {
         print_json(&Providers { providers: &able.answers })?;
         return Ok(able.end());

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use dnsmgmt_core::by_hand::{ByHand, Selector};
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::provider::Capabilities;
 use dnsmgmt_core::record::{Record, RecordData, RecordType};
 use dnsmgmt_core::report::Action;
 
@@ -15,7 +16,7 @@ use crate::input::parse_value;
 pub(crate) async fn run(context: &Context, args: Update) -> Result<Exit> {
     let name = Name::parse(args.domain.as_given())?;
     let wish = Wish::new(&args, name.clone())?;
-    let decide = |by_hand: &mut ByHand<'_>, _: bool, _: &[Name]| wish.decide(by_hand);
+    let decide = |by_hand: &mut ByHand<'_>, _: &Capabilities, _: &[Name]| wish.decide(by_hand);
     change::run(context, &[name], &args.change, decide).await
 }
 

@@ -3,12 +3,14 @@
 use std::fmt::Write;
 
 use anyhow::Result;
+use dnsmgmt_core::mark::{Mark, Marks};
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::record::{Record, Ttl};
 use dnsmgmt_core::record_set::Opaque;
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{JsonTtl, print, print_json, print_table, printable};
+use super::{JsonTtl, print, print_table, printable, to_json};
 use crate::args::ListFormat;
 
 /// What was found at one provider.
@@ -17,19 +19,23 @@ pub(crate) struct Listed {
     pub(crate) provider: ProviderId,
     pub(crate) records: Vec<Record>,
     pub(crate) opaque: Vec<Opaque>,
+    /// When it was listed, if it is what the cache holds.
+    pub(crate) cached_at: Option<Timestamp>,
+    /// The marks of other tools in the whole listing, of which the records may be a part.
+    pub(crate) marks: Marks,
 }
 
 /// Prints what was found.
 pub(crate) fn print_listed(found: &[Listed], format: ListFormat) -> Result<()> {
     match format {
         ListFormat::Table => table(found),
-        ListFormat::Json => json(found),
+        ListFormat::Json => print(&listed_as_json(found)?),
         ListFormat::Csv => csv(found),
         ListFormat::Zone => zone(found),
     }
 }
 
-/// One record: a row of the CSV and an element of the JSON.
+/// One record: a row of the CSV, and most of an element of the JSON.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     provider: &'a str,
@@ -45,6 +51,25 @@ struct Row<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct JsonRow<'a> {
+    #[serde(flatten)]
+    row: Row<'a>,
+    mark: Option<JsonMark>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonMark {
+    tool: &'static str,
+    owner: Option<String>,
+}
+
+impl From<Mark> for JsonMark {
+    fn from(Mark { tool, owner }: Mark) -> Self {
+        Self { tool, owner }
+    }
+}
+
+#[derive(Debug, Serialize)]
 struct OpaqueRow<'a> {
     provider: &'a str,
     zone: &'a str,
@@ -56,13 +81,21 @@ struct OpaqueRow<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct ListingRow<'a> {
+    provider: &'a str,
+    zone: &'a str,
+    cached_at: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
 struct Listing<'a> {
-    records: Vec<Row<'a>>,
+    listings: Vec<ListingRow<'a>>,
+    records: Vec<JsonRow<'a>>,
     opaque: Vec<OpaqueRow<'a>>,
 }
 
-fn rows(found: &[Listed]) -> impl Iterator<Item = Row<'_>> {
-    found.iter().flat_map(|listed| listed.records.iter().map(|record| row(&listed.provider, record)))
+fn records(found: &[Listed]) -> impl Iterator<Item = (&Listed, &Record)> {
+    found.iter().flat_map(|listed| listed.records.iter().map(move |record| (listed, record)))
 }
 
 fn row<'a>(provider: &'a ProviderId, record: &'a Record) -> Row<'a> {
@@ -80,9 +113,10 @@ fn row<'a>(provider: &'a ProviderId, record: &'a Record) -> Row<'a> {
 }
 
 fn table(found: &[Listed]) -> Result<()> {
-    let rows = found.iter().flat_map(|listed| &listed.records).map(|record| {
+    let rows = records(found).map(|(listed, record)| {
         let ttl = record.ttl.map(|ttl| ttl.to_string()).unwrap_or_default();
-        [record.name().to_string(), record.rtype().to_string(), record.key.data.to_string(), ttl, remarks(record)]
+        let remarks = remarks(record, listed.marks.mark_of(record));
+        [record.name().to_string(), record.rtype().to_string(), record.key.data.to_string(), ttl, remarks]
     });
     let opaque = found.iter().flat_map(|listed| &listed.opaque).map(|entry| {
         let name = entry.name.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -97,8 +131,8 @@ fn table(found: &[Listed]) -> Result<()> {
 }
 
 /// What is out of the ordinary about a record.
-fn remarks(record: &Record) -> String {
-    let mut remarks = Vec::new();
+fn remarks(record: &Record, mark: Option<Mark>) -> String {
+    let mut remarks: Vec<String> = mark.iter().map(ToString::to_string).collect();
     if record.proxied == Some(true) {
         remarks.push("proxied".to_owned());
     }
@@ -115,7 +149,8 @@ fn remarks(record: &Record) -> String {
     remarks.join(", ")
 }
 
-fn json(found: &[Listed]) -> Result<()> {
+/// Returns what was found as JSON.
+pub(crate) fn listed_as_json(found: &[Listed]) -> Result<String> {
     let opaque = found.iter().flat_map(|listed| {
         listed.opaque.iter().map(|entry| OpaqueRow {
             provider: &listed.provider.name,
@@ -126,14 +161,23 @@ fn json(found: &[Listed]) -> Result<()> {
             why: &entry.why,
         })
     });
-    print_json(&Listing { records: rows(found).collect(), opaque: opaque.collect() })
+    let listings = found.iter().map(|listed| ListingRow {
+        provider: &listed.provider.name,
+        zone: listed.provider.zone.as_str(),
+        cached_at: listed.cached_at.map(|cached_at| cached_at.to_string()),
+    });
+    let records = records(found).map(|(listed, record)| JsonRow {
+        row: row(&listed.provider, record),
+        mark: listed.marks.mark_of(record).map(JsonMark::from),
+    });
+    to_json(&Listing { listings: listings.collect(), records: records.collect(), opaque: opaque.collect() })
 }
 
 fn csv(found: &[Listed]) -> Result<()> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record(["provider", "zone", "name", "type", "value", "ttl", "proxied", "enabled", "comment"])?;
-    for row in rows(found) {
-        writer.serialize(row)?;
+    for (listed, record) in records(found) {
+        writer.serialize(row(&listed.provider, record))?;
     }
     print(&String::from_utf8(writer.into_inner()?)?)
 }

@@ -26,25 +26,41 @@ pub(crate) fn print_report(finished: &[Finished], dry_run: bool, format: ReportF
     }
 }
 
-fn text(finished: &[Finished], dry_run: bool) -> Result<()> {
+/// Returns what would be done, for a person who is asked about it.
+pub(crate) fn preview(finished: &[Finished]) -> Result<String> {
+    lines(finished, true)
+}
+
+fn lines(finished: &[Finished], dry_run: bool) -> Result<String> {
     let mut out = String::new();
     for outcome in finished.iter().flat_map(|finished| &finished.outcomes) {
-        let verb = verb(outcome, dry_run);
-        let style = style(outcome, dry_run);
-        writeln!(out, "{style}{verb}{style:#} {}", printable(&subject(outcome)))?;
-        for note in &outcome.notes {
-            writeln!(out, "  {}", printable(note))?;
-        }
-        if let Some(error) = &outcome.error {
-            writeln!(out, "  {}", printable(&error.to_string()))?;
-            if let Some(hint) = &error.hint {
-                writeln!(out, "  {}", printable(hint))?;
-            }
-        }
+        write_outcome(&mut out, outcome, dry_run)?;
     }
+    Ok(out)
+}
+
+fn text(finished: &[Finished], dry_run: bool) -> Result<()> {
+    let mut out = lines(finished, dry_run)?;
     let outcomes: Vec<&Outcome> = finished.iter().flat_map(|finished| &finished.outcomes).collect();
     writeln!(out, "{}", summary(&outcomes, dry_run))?;
     print(&out)
+}
+
+/// Writes a line about a change, and below it what there is to know.
+pub(super) fn write_outcome(out: &mut String, outcome: &Outcome, dry_run: bool) -> Result<()> {
+    let verb = verb(outcome, dry_run);
+    let style = style(outcome.fate, dry_run);
+    writeln!(out, "{style}{verb}{style:#} {}", printable(&subject(outcome)))?;
+    for note in &outcome.notes {
+        writeln!(out, "  {}", printable(note))?;
+    }
+    if let Some(error) = &outcome.error {
+        writeln!(out, "  {}", printable(&error.to_string()))?;
+        if let Some(hint) = &error.hint {
+            writeln!(out, "  {}", printable(hint))?;
+        }
+    }
+    Ok(())
 }
 
 /// Counts what a listing proved, and what not.
@@ -92,8 +108,8 @@ fn verb(outcome: &Outcome, dry_run: bool) -> String {
     }
 }
 
-fn style(outcome: &Outcome, dry_run: bool) -> Style {
-    let colour = match outcome.fate {
+pub(super) fn style(fate: Fate, dry_run: bool) -> Style {
+    let colour = match fate {
         Fate::NotTried if dry_run => AnsiColor::Cyan,
         Fate::Gone | Fate::Present => AnsiColor::Green,
         Fate::AlreadyGone | Fate::AlreadyPresent => return Style::new().dimmed(),
@@ -103,7 +119,7 @@ fn style(outcome: &Outcome, dry_run: bool) -> Style {
     Style::new().fg_color(Some(colour.into()))
 }
 
-fn subject(outcome: &Outcome) -> String {
+pub(super) fn subject(outcome: &Outcome) -> String {
     let mut text = outcome.name.to_string();
     if let Some(rtype) = &outcome.rtype {
         text.push_str(&format!(" {rtype}"));
@@ -122,7 +138,7 @@ fn subject(outcome: &Outcome) -> String {
 
 /// One change in JSON.
 #[derive(Debug, Serialize)]
-struct JsonChange<'a> {
+pub(super) struct JsonChange<'a> {
     provider: &'a str,
     zone: &'a str,
     action: &'static str,
@@ -157,7 +173,7 @@ fn json(finished: &[Finished], dry_run: bool) -> Result<()> {
     print_json(&JsonReport { dry_run, settled, changes })
 }
 
-fn json_change<'a>(provider: &'a ProviderId, outcome: &'a Outcome) -> JsonChange<'a> {
+pub(super) fn json_change<'a>(provider: &'a ProviderId, outcome: &'a Outcome) -> JsonChange<'a> {
     JsonChange {
         provider: &provider.name,
         zone: provider.zone.as_str(),

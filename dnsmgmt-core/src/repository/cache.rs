@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params, params_from_iter};
 
 use super::error::{Failure, RepositoryError};
 use super::row::{self, Columns};
@@ -25,6 +25,17 @@ pub struct Cached {
     /// The listing. The provider's clock is not kept: it was the answer's, not the records'.
     pub listing: Listing,
     /// When the zone was last listed completely; nothing if only parts of it were. Parts may have been listed since.
+    pub refreshed_at: Option<Timestamp>,
+}
+
+/// What the cache knows of a zone beside its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedZone {
+    /// Where.
+    pub provider: ProviderId,
+    /// How many records it holds there.
+    pub records: u64,
+    /// When the zone was last listed completely; nothing if only parts of it were.
     pub refreshed_at: Option<Timestamp>,
 }
 
@@ -50,6 +61,36 @@ impl ProviderCacheRepository<'_> {
     /// Returns what the cache holds at a name, however old.
     pub fn get_records_at(&self, provider: &ProviderId, name: &Name) -> Result<RecordSet, RepositoryError> {
         self.read(|snapshot| snapshot.select(AT_NAME, params![provider.name, provider.zone.as_str(), name.as_str()]))
+    }
+
+    /// Returns what the cache holds at a name, however old, with what cannot be modelled.
+    pub fn get_listing_at(&self, provider: &ProviderId, name: &Name) -> Result<Listing, RepositoryError> {
+        let at = params![provider.name, provider.zone.as_str(), name.as_str()];
+        self.read(|snapshot| {
+            let opaque = snapshot.select_opaque("provider = ?1 AND zone = ?2 AND name = ?3", at)?;
+            Ok(Listing { records: snapshot.select(AT_NAME, at)?, opaque, provider_time: None })
+        })
+    }
+
+    /// Returns every zone that was ever listed, in the order of providers and zones.
+    pub fn zones(&self) -> Result<Vec<CachedZone>, RepositoryError> {
+        self.read(|snapshot| {
+            let sql = "SELECT provider, zone, refreshed_at, (SELECT count(*) FROM dns_records r
+                           WHERE r.provider = f.provider AND r.zone = f.zone)
+                       FROM dns_freshness f ORDER BY provider, zone";
+            let mut statement = snapshot.connection.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            let mut zones = Vec::new();
+            while let Some(row) = rows.next()? {
+                zones.push(cached_zone(row)?);
+            }
+            Ok(zones)
+        })
+    }
+
+    /// Returns when the zone was last listed completely; nothing if it never was.
+    pub fn refreshed_at(&self, provider: &ProviderId) -> Result<Option<Timestamp>, RepositoryError> {
+        Ok(self.read(|snapshot| snapshot.freshness(provider))?.flatten())
     }
 
     /// Returns whether the zone was listed completely less than `ttl` before `now`. What was listed after `now` is not fresh: a
@@ -86,6 +127,15 @@ impl ProviderCacheRepository<'_> {
         Ok(())
     }
 
+    /// Forgets a zone: what it held stands elsewhere. To be called within a transaction.
+    pub(crate) fn forget(&self, provider: &ProviderId) -> Result<(), Failure> {
+        for table in ["dns_records", "dns_opaque_entries", "dns_freshness"] {
+            let sql = format!("DELETE FROM {table} WHERE provider = ?1 AND zone = ?2");
+            self.connection.execute(&sql, params![provider.name, provider.zone.as_str()])?;
+        }
+        Ok(())
+    }
+
     /// Reads at one moment, whatever others write meanwhile.
     fn read<T>(&self, work: impl FnOnce(&Self) -> Result<T, Failure>) -> Result<T, RepositoryError> {
         let snapshot = self.connection.unchecked_transaction().map_err(Failure::from);
@@ -107,10 +157,13 @@ impl ProviderCacheRepository<'_> {
     }
 
     fn opaque(&self, provider: &ProviderId) -> Result<Vec<Opaque>, Failure> {
-        let sql =
-            "SELECT id, name, type, text, why FROM dns_opaque_entries WHERE provider = ?1 AND zone = ?2 ORDER BY id";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![provider.name, provider.zone.as_str()])?;
+        self.select_opaque("provider = ?1 AND zone = ?2", params![provider.name, provider.zone.as_str()])
+    }
+
+    fn select_opaque(&self, which: &str, params: impl Params) -> Result<Vec<Opaque>, Failure> {
+        let sql = format!("SELECT id, name, type, text, why FROM dns_opaque_entries WHERE {which} ORDER BY id");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params)?;
         let mut entries = Vec::new();
         while let Some(row) = rows.next()? {
             entries.push(opaque(row)?);
@@ -141,7 +194,7 @@ impl ProviderCacheRepository<'_> {
                  comment = excluded.comment, record_id = excluded.record_id, other_ids = excluded.other_ids,
                  updated_at = iif(fingerprint = excluded.fingerprint, updated_at, excluded.updated_at),
                  fingerprint = excluded.fingerprint, last_refreshed = excluded.last_refreshed,
-                 generation = excluded.generation",
+                 generation = excluded.generation, missing_run = NULL",
         )?;
         let zone = provider.zone.as_str();
         for record in records {
@@ -189,25 +242,13 @@ impl ProviderCacheRepository<'_> {
 
     /// Removes what stood in the scope and was not put there by this listing.
     fn remove_older(&self, table: &str, provider: &ProviderId, scope: &Scope, generation: i64) -> Result<(), Failure> {
-        let older = format!("DELETE FROM {table} WHERE provider = ?1 AND zone = ?2 AND generation <> ?3");
-        let zone = provider.zone.as_str();
-        match scope {
-            Scope::Zone => {
-                self.connection.prepare_cached(&older)?.execute(params![provider.name, zone, generation])?;
-            }
-            Scope::Under(ancestor) => {
-                // A dot in a stored name always separates labels. Without a name, an entry is below nothing.
-                let sql = format!("{older} AND (name = ?4 OR substr(name, length(name) - length(?5) + 1) = ?5)");
-                let below = if ancestor.is_root() { String::new() } else { format!(".{ancestor}") };
-                let mut statement = self.connection.prepare_cached(&sql)?;
-                statement.execute(params![provider.name, zone, generation, ancestor.as_str(), below])?;
-            }
-            Scope::Names(names) => {
-                let mut statement = self.connection.prepare_cached(&format!("{older} AND name = ?4"))?;
-                for name in names {
-                    statement.execute(params![provider.name, zone, generation, name.as_str()])?;
-                }
-            }
+        let (which, bounds) = within(scope);
+        let sql =
+            format!("DELETE FROM {table} WHERE provider = ?1 AND zone = ?2 {which} AND generation <> {generation}");
+        let mut statement = self.connection.prepare(&sql)?;
+        for bound in bounds {
+            let params = [provider.name.as_str(), provider.zone.as_str()].into_iter();
+            statement.execute(params_from_iter(params.chain(bound.iter().map(String::as_str))))?;
         }
         Ok(())
     }
@@ -227,7 +268,9 @@ impl ProviderCacheRepository<'_> {
     }
 
     fn set_freshness(&self, provider: &ProviderId, now: &str) -> Result<(), Failure> {
-        let sql = "UPDATE dns_freshness SET refreshed_at = ?3 WHERE provider = ?1 AND zone = ?2";
+        let sql = "UPDATE dns_freshness SET refreshed_at = ?3,
+                       change_id = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'dns_changes'), 0)
+                   WHERE provider = ?1 AND zone = ?2";
         self.connection.prepare_cached(sql)?.execute(params![provider.name, provider.zone.as_str(), now])?;
         Ok(())
     }
@@ -240,6 +283,30 @@ impl ProviderCacheRepository<'_> {
             statement.query_row(params![provider.name, provider.zone.as_str()], |row| row.get(0)).optional()?;
         let wrong = |problem| Failure::Row { table: "dns_freshness", id: 0, problem };
         text.map(|text| text.map(|text| row::parse_time(&text).map_err(wrong)).transpose()).transpose()
+    }
+}
+
+fn cached_zone(row: &Row<'_>) -> Result<CachedZone, Failure> {
+    let wrong = |problem: String| Failure::Row { table: "dns_freshness", id: 0, problem };
+    let (zone, refreshed_at): (String, Option<String>) = (row.get(1)?, row.get(2)?);
+    let zone = Name::parse(&zone).map_err(|error| wrong(error.to_string()))?;
+    let refreshed_at = refreshed_at.map(|text| row::parse_time(&text)).transpose().map_err(wrong)?;
+    // A count is never negative.
+    let records = row.get::<_, i64>(3)?.unsigned_abs();
+    Ok(CachedZone { provider: ProviderId { name: row.get(0)?, zone }, records, refreshed_at })
+}
+
+/// Returns the condition that a scope is in SQL, and what to bind from `?3` on, once for each query to make.
+pub(crate) fn within(scope: &Scope) -> (&'static str, Vec<Vec<String>>) {
+    match scope {
+        Scope::Zone => ("", vec![Vec::new()]),
+        // A dot in a stored name always separates labels. Without a name, an entry is below nothing.
+        Scope::Under(ancestor) => {
+            let below = if ancestor.is_root() { String::new() } else { format!(".{ancestor}") };
+            let which = "AND (name = ?3 OR substr(name, length(name) - length(?4) + 1) = ?4)";
+            (which, vec![vec![ancestor.to_string(), below]])
+        }
+        Scope::Names(names) => ("AND name = ?3", names.iter().map(|name| vec![name.to_string()]).collect()),
     }
 }
 

@@ -1,13 +1,16 @@
 //! The journal: every change is written down before it is asked for, and settled after it was verified.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use super::error::{Failure, RepositoryError};
+use super::managed::{KEY, key_columns};
 use super::row;
 use crate::name::Name;
+use crate::origin::Origin;
 use crate::plan::Step;
 use crate::provider::{Change, ProviderId, RunId};
 use crate::record::Record;
@@ -26,20 +29,41 @@ pub struct JournalEntry {
     pub run: RunId,
     /// Where.
     pub provider: ProviderId,
-    /// What was to be done.
-    pub action: Action,
     /// Why the record was ours to change, as it was printed.
     pub claim: String,
     /// Why it was changed, as it was printed.
     pub reason: String,
-    /// The record before; nothing for a creation.
-    pub before: Option<Record>,
-    /// The record after; nothing for a deletion.
-    pub after: Option<Record>,
+    /// Who wanted the record that the change makes; of a deletion, the record that went.
+    pub origins: BTreeSet<Origin>,
     /// When it was about to be asked for.
     pub intended_at: Timestamp,
-    /// What a listing said and when; nothing if the program ended before, so that only a look can tell.
-    pub settled: Option<(Fate, Timestamp)>,
+    /// What a listing said last; nothing if the program ended before there was one.
+    pub fate: Option<Fate>,
+    /// When that became final; nothing while another look may say more.
+    pub settled_at: Option<Timestamp>,
+    change: Change,
+}
+
+impl JournalEntry {
+    /// Returns the change as it was intended.
+    pub fn change(&self) -> &Change {
+        &self.change
+    }
+
+    /// Returns what was to be done.
+    pub fn action(&self) -> Action {
+        sides(&self.change).0
+    }
+
+    /// Returns the record before; nothing for a creation.
+    pub fn before(&self) -> Option<&Record> {
+        sides(&self.change).1
+    }
+
+    /// Returns the record after; nothing for a deletion.
+    pub fn after(&self) -> Option<&Record> {
+        sides(&self.change).2
+    }
 }
 
 /// The table `dns_changes`. [`DnsRepositoryManager`](super::DnsRepositoryManager) writes it.
@@ -60,12 +84,23 @@ impl Journal<'_> {
         self.select("name = ?1", [name.as_str()])
     }
 
-    /// Returns the changes in a zone that were intended and never settled, in order.
+    /// Returns the last changes, at most `limit`, in order.
+    pub fn recent(&self, limit: usize) -> Result<Vec<JournalEntry>, RepositoryError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut entries = self.select_by("TRUE ORDER BY id DESC LIMIT ?1", [limit])?;
+        entries.reverse();
+        Ok(entries)
+    }
+
+    /// Returns a change, if it is there.
+    pub fn of_change(&self, id: ChangeId) -> Result<Option<JournalEntry>, RepositoryError> {
+        Ok(self.select("id = ?1", [id.0])?.pop())
+    }
+
+    /// Returns the changes in a zone that were intended and are not settled, in order: the program ended before, or what a listing
+    /// said was not final.
     pub fn unsettled(&self, provider: &ProviderId) -> Result<Vec<JournalEntry>, RepositoryError> {
-        self.select(
-            "provider = ?1 AND zone = ?2 AND settled_at IS NULL",
-            params![provider.name, provider.zone.as_str()],
-        )
+        self.open(provider).map_err(|error| error.at(self.path, "read the journal"))
     }
 
     pub(crate) fn intend<'s>(
@@ -77,14 +112,19 @@ impl Journal<'_> {
     ) -> Result<Vec<ChangeId>, Failure> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO dns_changes (run_id, provider, zone, action, name, type, content, claim, reason, before, after,
-                 intended_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 intended_at, origins)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         let (run, now) = (run.to_string(), row::time(now));
         let mut ids = Vec::new();
         for step in steps {
             let (action, before, after) = sides(&step.change);
             let record = step.change.record();
+            // Of what goes, those who wanted it: whoever brings it back brings them back too.
+            let origins = match action {
+                Action::Delete => self.tracked_origins(provider, record)?,
+                Action::Create | Action::Replace => row::origins_to_json(&step.origins),
+            };
             statement.execute(params![
                 run,
                 provider.name,
@@ -98,35 +138,68 @@ impl Journal<'_> {
                 before.map(row::to_json),
                 after.map(row::to_json),
                 now,
+                origins,
             ])?;
             ids.push(ChangeId(self.connection.last_insert_rowid()));
         }
         Ok(ids)
     }
 
-    pub(crate) fn settle(&self, id: ChangeId, fate: Fate, now: Timestamp) -> Result<(), Failure> {
+    pub(crate) fn open(&self, provider: &ProviderId) -> Result<Vec<JournalEntry>, Failure> {
+        let params = params![provider.name, provider.zone.as_str()];
+        self.read("provider = ?1 AND zone = ?2 AND settled_at IS NULL ORDER BY id", params)
+    }
+
+    /// Writes down a fate; `settled_at` where it is final.
+    pub(crate) fn note(&self, id: ChangeId, fate: Fate, settled_at: Option<Timestamp>) -> Result<(), Failure> {
         let sql = "UPDATE dns_changes SET fate = ?2, settled_at = ?3 WHERE id = ?1";
-        match self.connection.prepare_cached(sql)?.execute(params![id.0, fate.as_str(), row::time(now)])? {
-            0 => Err(Failure::Absent(format!("change {} of the journal", id.0))),
-            _ => Ok(()),
-        }
+        self.connection.prepare_cached(sql)?.execute(params![id.0, fate.as_str(), settled_at.map(row::time)])?;
+        Ok(())
+    }
+
+    /// Returns a change of this zone.
+    pub(crate) fn entry(&self, provider: &ProviderId, id: ChangeId) -> Result<JournalEntry, Failure> {
+        let found =
+            self.read("id = ?1 AND provider = ?2 AND zone = ?3", params![id.0, provider.name, provider.zone.as_str()]);
+        found?.pop().ok_or_else(|| Failure::Absent(format!("change {} of the journal, at {provider},", id.0)))
+    }
+
+    /// Removes changes that were settled before a time, and returns how many.
+    pub(crate) fn remove_settled(&self, before: Timestamp) -> Result<usize, Failure> {
+        let sql = "DELETE FROM dns_changes WHERE settled_at < ?1";
+        Ok(self.connection.prepare_cached(sql)?.execute([row::time(before)])?)
+    }
+
+    fn tracked_origins(&self, provider: &ProviderId, record: &Record) -> Result<String, Failure> {
+        let sql = format!(
+            "SELECT (SELECT json_group_array(origin) FROM dns_origins WHERE tracked_id = dns_tracked_records.id)
+             FROM dns_tracked_records WHERE {KEY}"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let key = rusqlite::params_from_iter(key_columns(provider, &record.key));
+        Ok(statement.query_row(key, |row| row.get(0)).optional()?.unwrap_or_else(|| "[]".into()))
     }
 
     fn select(&self, which: &str, params: impl Params) -> Result<Vec<JournalEntry>, RepositoryError> {
+        self.select_by(&format!("{which} ORDER BY id"), params)
+    }
+
+    fn select_by(&self, which: &str, params: impl Params) -> Result<Vec<JournalEntry>, RepositoryError> {
+        self.read(which, params).map_err(|error| error.at(self.path, "read the journal"))
+    }
+
+    fn read(&self, which: &str, params: impl Params) -> Result<Vec<JournalEntry>, Failure> {
         let sql = format!(
-            "SELECT id, run_id, provider, zone, action, claim, reason, before, after, intended_at, settled_at, fate
-             FROM dns_changes WHERE {which} ORDER BY id"
+            "SELECT id, run_id, provider, zone, action, claim, reason, before, after, intended_at, settled_at, fate, origins
+             FROM dns_changes WHERE {which}"
         );
-        let read = || {
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            let mut rows = statement.query(params)?;
-            let mut entries = Vec::new();
-            while let Some(row) = rows.next()? {
-                entries.push(entry(row)?);
-            }
-            Ok(entries)
-        };
-        read().map_err(|error: Failure| error.at(self.path, "read the journal"))
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params)?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            entries.push(entry(row)?);
+        }
+        Ok(entries)
     }
 }
 
@@ -149,26 +222,27 @@ fn entry(row: &Row<'_>) -> Result<JournalEntry, Failure> {
         text.map(|text| row::from_json(&text).map_err(wrong)).transpose()
     };
     let (run, zone, action) = (text(1)?, text(3)?, text(4)?);
-    let settled = match (row.get::<_, Option<String>>(10)?, row.get::<_, Option<String>>(11)?) {
-        (Some(at), Some(fate)) => {
-            let known = Fate::ALL.into_iter().find(|known| known.as_str() == fate);
-            Some((known.ok_or_else(|| wrong(format!("`{fate}` is not a fate")))?, time(at)?))
-        }
-        _ => None,
+    let change = match (action.as_str(), record(7)?, record(8)?) {
+        ("create", _, Some(record)) => Change::Create(record),
+        ("replace", Some(old), Some(new)) => Change::Replace { old, new },
+        ("delete", Some(record), _) => Change::Delete(record),
+        _ => return Err(wrong(format!("`{action}` is not an action, or its records are missing"))),
+    };
+    let fate: Option<String> = row.get(11)?;
+    let known = |fate: String| {
+        let known = Fate::ALL.into_iter().find(|known| known.as_str() == fate);
+        known.ok_or_else(|| wrong(format!("`{fate}` is not a fate")))
     };
     Ok(JournalEntry {
         id: ChangeId(id),
         run: RunId(u64::from_str_radix(&run, 16).map_err(|_| wrong(format!("`{run}` is not a run")))?),
         provider: ProviderId { name: text(2)?, zone: Name::parse(&zone).map_err(|error| wrong(error.to_string()))? },
-        action: Action::ALL
-            .into_iter()
-            .find(|known| known.as_str() == action)
-            .ok_or_else(|| wrong(format!("`{action}` is not an action")))?,
         claim: text(5)?,
         reason: text(6)?,
-        before: record(7)?,
-        after: record(8)?,
+        origins: row::origins(&text(12)?).map_err(wrong)?,
         intended_at: time(text(9)?)?,
-        settled,
+        fate: fate.map(known).transpose()?,
+        settled_at: row.get::<_, Option<String>>(10)?.map(time).transpose()?,
+        change,
     })
 }

@@ -1,12 +1,17 @@
 //! Records as rows, and back.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::Row;
 use serde_json::{Map, Value, json};
 
 use super::error::Failure;
+use crate::fnv::Fnv;
 use crate::name::Name;
-use crate::record::{Handle, Record, RecordData, RecordType, Ttl};
+use crate::origin::Origin;
+use crate::record::{Handle, Record, RecordData, RecordKey, RecordType, Ttl};
 
 /// What stands in `ttl` where the provider chooses. No TTL is negative (RFC 2181 section 8).
 const AUTOMATIC: i64 = -1;
@@ -53,22 +58,7 @@ impl Columns<'_> {
         }
         hash.add(&ttl);
         hash.add(&[flag(self.proxied), flag(self.enabled)]);
-        format!("{:016x}", hash.0)
-    }
-}
-
-/// The hash of Fowler, Noll and Vo (RFC 9923), chosen because its values are the same forever, unlike the standard library's.
-struct Fnv(u64);
-
-impl Fnv {
-    fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn add(&mut self, octets: &[u8]) {
-        for octet in octets {
-            self.0 = (self.0 ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
-        }
+        format!("{:016x}", hash.finish())
     }
 }
 
@@ -77,9 +67,7 @@ impl Fnv {
 pub(crate) fn record(row: &Row<'_>, table: &'static str) -> Result<Record, Failure> {
     let id: i64 = row.get(0)?;
     let wrong = |problem: String| Failure::Row { table, id, problem };
-    let name = Name::parse(text(row, 1)?).map_err(|error| wrong(error.to_string()))?;
-    let rtype = RecordType::parse(text(row, 2)?).map_err(|error| wrong(error.to_string()))?;
-    let data = RecordData::parse(&rtype, text(row, 3)?).map_err(|error| wrong(error.to_string()))?;
+    let RecordKey { name, data } = key(row, table)?;
     let mut record = Record::new(name, data);
     record.ttl = row.get::<_, Option<i64>>(4)?.map(ttl).transpose().map_err(wrong)?;
     record.proxied = row.get(5)?;
@@ -89,8 +77,18 @@ pub(crate) fn record(row: &Row<'_>, table: &'static str) -> Result<Record, Failu
     Ok(record)
 }
 
+/// Reads a key from a row of `table` whose first columns are id, name, type, content.
+pub(crate) fn key(row: &Row<'_>, table: &'static str) -> Result<RecordKey, Failure> {
+    let id: i64 = row.get(0)?;
+    let wrong = |problem: String| Failure::Row { table, id, problem };
+    let name = Name::parse(text(row, 1)?).map_err(|error| wrong(error.to_string()))?;
+    let rtype = RecordType::parse(text(row, 2)?).map_err(|error| wrong(error.to_string()))?;
+    let data = RecordData::parse(&rtype, text(row, 3)?).map_err(|error| wrong(error.to_string()))?;
+    Ok(RecordKey { name, data })
+}
+
 /// Returns a text of a row without copying it.
-fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failure> {
+pub(crate) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failure> {
     let value = row.get_ref(column)?;
     Ok(value
         .as_str()
@@ -140,6 +138,27 @@ pub(crate) fn time(time: Timestamp) -> String {
 /// Reads a time.
 pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| format!("`{text}` is not a time"))
+}
+
+/// Returns a duration as it stands in a column.
+pub(crate) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Reads a duration.
+pub(crate) fn duration(milliseconds: i64) -> Duration {
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
+}
+
+/// Returns origins as JSON.
+pub(crate) fn origins_to_json(origins: &BTreeSet<Origin>) -> String {
+    json!(origins.iter().map(Origin::as_str).collect::<Vec<_>>()).to_string()
+}
+
+/// Reads origins as JSON.
+pub(crate) fn origins(text: &str) -> Result<BTreeSet<Origin>, String> {
+    let origins: Vec<String> = serde_json::from_str(text).map_err(|error| format!("the origins: {error}"))?;
+    Ok(origins.iter().map(|origin| Origin::from_text(origin)).collect())
 }
 
 fn ttl_column(ttl: Ttl) -> i64 {

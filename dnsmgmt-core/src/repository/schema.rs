@@ -12,7 +12,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::{Failure, RepositoryError, problem};
 
 /// Every migration, in order. A released one is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
 
 /// Returns the schema version that this program makes.
 pub(crate) fn newest() -> i64 {
@@ -122,8 +122,11 @@ impl Schema {
         let version = refuse_future(&transaction, path, version_of(self.migrations))?;
         // A database without a version is either empty or was made by other hands: it is completed below.
         if version > 0 {
-            let seen = usize::try_from(version).unwrap_or(usize::MAX);
-            for migration in self.migrations.iter().skip(seen) {
+            let seen = usize::try_from(version).unwrap_or(usize::MAX).min(self.migrations.len());
+            let (earlier, later) = self.migrations.split_at(seen);
+            // What was removed by other hands must not keep it from becoming newer.
+            Self::of(earlier).map_err(doing)?.complete(&transaction, path)?;
+            for migration in later {
                 transaction.execute_batch(migration).map_err(|error| doing(error.into()))?;
             }
         }

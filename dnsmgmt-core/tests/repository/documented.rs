@@ -1,14 +1,18 @@
 //! `docs/database.md`, taken at its word.
 
+use std::time::Duration;
+
+use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::plan::{Claim, Reason, Step};
 use dnsmgmt_core::provider::{Change, RunId};
 use dnsmgmt_core::record_set::Scope;
-use dnsmgmt_core::repository::{Origin, OrphanReason, Tracking};
+use dnsmgmt_core::repository::{DnsRepositoryManager, MARKING_JOB};
+use dnsmgmt_core::tracked::OrphanReason;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde_json::json;
 
-use super::{Place, home, listing, noon_and, record};
+use super::{Place, home, listing, noon_and, ours, record};
 
 const TEXT: &str = include_str!("../../../docs/database.md");
 
@@ -17,20 +21,33 @@ fn place() -> Place {
     let place = Place::new();
     let mut repository = place.open();
     let (web, foreign) = (record("web.example", "10.0.0.1"), record("foreign.example", "10.0.0.2"));
-    let mut tracking = Tracking { app_managed: true, origin: Some(Origin("file".into())), ..Tracking::default() };
+    let mut tracking = ours("lab.toml");
     tracking.metadata.insert("note".into(), json!("mine"));
     repository.track_record(&home(), &web, &tracking, noon_and(0)).unwrap();
     repository.synchronize(&home(), &listing([web.clone(), foreign]), noon_and(1)).unwrap();
+    look(&mut repository, 100);
     repository.mark_record_orphaned(&home(), &web.key, OrphanReason::Unwanted, noon_and(2)).unwrap();
-    let step = Step { change: Change::Create(web), claim: Claim::ByHand, reason: Reason::Requested, notes: Vec::new() };
+    look(&mut repository, 190);
+    let step = Step {
+        change: Change::Create(web.clone()),
+        claim: Claim::ByHand,
+        reason: Reason::Requested,
+        origins: [].into(),
+        notes: Vec::new(),
+    };
     repository.intend(RunId(1), &home(), [&step], noon_and(3)).unwrap();
     repository.refresh(&home(), &Scope::Zone, &repository_listing(&repository), noon_and(4)).unwrap();
+    repository.hold("p1", &home(), [(&web.key, "unwanted")], noon_and(4)).unwrap();
+    repository.check_endpoint(&home(), "/etc/zone", noon_and(4)).unwrap();
     place
 }
 
-fn repository_listing(
-    repository: &dnsmgmt_core::repository::DnsRepositoryManager,
-) -> dnsmgmt_core::record_set::Listing {
+fn look(repository: &mut DnsRepositoryManager, seconds: u64) {
+    let moment = Moment { now: noon_and(2), boot: "a".into(), running: Duration::from_secs(seconds) };
+    repository.look(&home(), MARKING_JOB, &moment, None).unwrap();
+}
+
+fn repository_listing(repository: &DnsRepositoryManager) -> dnsmgmt_core::record_set::Listing {
     repository.provider_cache().get_records(&home()).unwrap().unwrap().listing
 }
 
@@ -64,10 +81,13 @@ fn the_examples_answer_as_they_say() {
         vec!["home example web.example A 10.0.0.1"],
         vec!["foreign.example A 10.0.0.2"],
         vec!["web.example A 10.0.0.1 unwanted 2026-01-01T12:00:02.000Z"],
-        vec!["A 10.0.0.1 file"],
+        vec!["web.example A 10.0.0.1 90"],
+        vec!["A 10.0.0.1 file:lab.toml"],
         vec!["home example 2026-01-01T12:00:04.000Z"],
         vec!["web.example note mine"],
         vec!["2026-01-01T12:00:03.000Z create A 10.0.0.1 requested never settled"],
+        vec!["p1 home web.example A 10.0.0.1 unwanted"],
+        vec!["home example /etc/zone 2026-01-01T12:00:04.000Z"],
     ];
     assert_eq!(queries.len(), answers.len());
     for (query, answer) in queries.into_iter().zip(answers) {

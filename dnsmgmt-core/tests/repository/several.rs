@@ -6,10 +6,13 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use dnsmgmt_core::plan::{Claim, Reason, Step};
+use dnsmgmt_core::provider::{Change, RunId};
 use dnsmgmt_core::record_set::{Listing, Scope};
+use dnsmgmt_core::report::Fate;
 use dnsmgmt_core::repository::{DnsRepositoryManager, LockError, ProviderLock, Tracking, examine};
 
-use super::{Place, home, listing, noon_and, record};
+use super::{Place, file, home, listing, managed, noon_and, record};
 
 const DATABASE: &str = "TEST_DATABASE";
 
@@ -94,6 +97,38 @@ fn a_killed_replacement_leaves_the_old_listing_or_the_new() {
 }
 
 #[test]
+#[ignore = "run by what_a_killed_program_intended_is_ours_if_it_is_there"]
+fn intends_and_waits() {
+    let mut repository = DnsRepositoryManager::open(&database()).unwrap();
+    let step = Step {
+        change: Change::Create(record("web.example", "10.0.0.1")),
+        claim: Claim::Created,
+        reason: Reason::Wanted,
+        origins: [file("lab")].into(),
+        notes: Vec::new(),
+    };
+    repository.intend(RunId(1), &home(), [&step], noon_and(0)).unwrap();
+    begun();
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn what_a_killed_program_intended_is_ours_if_it_is_there() {
+    for is_there in [true, false] {
+        let place = Place::new();
+        drop(place.open());
+        Other::start("intends_and_waits", &place.path()).kill();
+        let seen = listing(is_there.then(|| record("web.example", "10.0.0.1")));
+        let mut repository = place.open();
+        let settled = repository.settle_by_looking(&home(), &Scope::Zone, &seen, noon_and(1)).unwrap();
+        assert_eq!(settled[0].1, if is_there { Fate::Present } else { Fate::StillMissing });
+        assert_eq!(managed(&repository).len(), usize::from(is_there));
+    }
+}
+
+#[test]
 #[ignore = "run by two_programs_write_and_neither_loses_anything"]
 fn tracks_some() {
     let mut repository = DnsRepositoryManager::open(&database()).unwrap();
@@ -117,7 +152,7 @@ fn two_programs_write_and_neither_loses_anything() {
         assert_eq!(held, half(second));
     }
     assert!(others.iter_mut().all(Other::succeeds));
-    assert_eq!(repository.managed_records().get_tracked_records(&home()).unwrap().len(), 200);
+    assert_eq!(repository.managed_records().get_tracked_records(&home(), Duration::ZERO).unwrap().len(), 200);
 }
 
 #[test]

@@ -47,6 +47,10 @@ fn queries_use_the_indexes() {
             ),
             "dns_tracked_records_key (provider=? AND zone=? AND name=? AND type=? AND content=?)",
         ),
+        (
+            format!("SELECT * FROM dns_tracked_records WHERE {key} AND app_managed = 1 ORDER BY name, type, content"),
+            "dns_tracked_records_ours (provider=? AND zone=?)",
+        ),
         ("SELECT tracked_id FROM dns_origins WHERE origin = ?1".into(), "dns_origins_origin (origin=?)"),
         ("SELECT * FROM dns_changes WHERE run_id = ?1 ORDER BY id".into(), "dns_changes_run (run_id=?)"),
         ("SELECT * FROM dns_changes WHERE name = ?1 ORDER BY id".into(), "dns_changes_name (name=?)"),
@@ -54,6 +58,26 @@ fn queries_use_the_indexes() {
             format!("SELECT * FROM dns_changes WHERE {key} AND settled_at IS NULL ORDER BY id"),
             "dns_changes_unsettled (provider=? AND zone=?)",
         ),
+        (
+            "SELECT tracked_id FROM dns_origins WHERE origin >= ?2 AND origin < ?3".into(),
+            "dns_origins_origin (origin>? AND origin<?)",
+        ),
+        (
+            "SELECT count(*) FROM dns_tracked_records AS t WHERE provider = ?1 AND app_managed = 1
+                 AND EXISTS (SELECT 1 FROM dns_origins WHERE tracked_id = t.id AND instr(origin, ':') > 0)"
+                .into(),
+            "dns_tracked_records_ours (provider=?)",
+        ),
+        (
+            format!(
+                "SELECT before FROM dns_changes WHERE {key} AND before IS NOT NULL
+                     AND id > coalesce((SELECT change_id FROM dns_freshness WHERE {key}), 0)"
+            ),
+            "SEARCH dns_changes USING INTEGER PRIMARY KEY (rowid>?)",
+        ),
+        ("SELECT name FROM dns_held_plans WHERE plan_id = ?1".into(), "dns_held_plans_plan (plan_id=?)"),
+        (format!("DELETE FROM dns_held_plans WHERE {key}"), "PRIMARY KEY (provider=? AND zone=?)"),
+        ("DELETE FROM dns_changes WHERE settled_at < ?1".into(), "dns_changes_settled (settled_at<?)"),
         (
             "SELECT * FROM resource_usages WHERE container_id = ?1 ORDER BY sampled_at".into(),
             "resource_usages_container (container_id=?)",
@@ -77,6 +101,42 @@ fn what_is_tracked_is_taken_over_by_a_look_for_each_tracked_record() {
     let cached =
         plan.find("SEARCH r USING INDEX dns_records_key (provider=? AND zone=? AND name=? AND type=? AND content=?)");
     assert!(tracked.is_some() && tracked < cached, "{plan}");
+}
+
+#[test]
+fn a_name_is_found_by_a_step_for_each_zone() {
+    let place = Place::new();
+    drop(place.open());
+    let query = "WITH RECURSIVE zones (p, z) AS (
+            SELECT * FROM (SELECT provider, zone FROM dns_tracked_records ORDER BY provider, zone LIMIT 1)
+            UNION ALL
+            SELECT n.provider, n.zone FROM zones CROSS JOIN dns_tracked_records AS n ON n.id = coalesce(
+                (SELECT id FROM dns_tracked_records WHERE provider = p AND zone > z ORDER BY zone LIMIT 1),
+                (SELECT id FROM dns_tracked_records WHERE provider > p ORDER BY provider, zone LIMIT 1))
+        )
+        SELECT content FROM zones CROSS JOIN dns_tracked_records WHERE provider = p AND zone = z AND name = ?1";
+    let plan = plan(&place, query);
+    for part in [
+        "SEARCH n USING INTEGER PRIMARY KEY (rowid=?)",
+        "dns_tracked_records_key (provider=? AND zone>?)",
+        "dns_tracked_records_key (provider>?)",
+        "dns_tracked_records_key (provider=? AND zone=? AND name=?)",
+    ] {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[test]
+fn orphans_everywhere_are_read_from_their_index_alone() {
+    let place = Place::new();
+    drop(place.open());
+    let query = "SELECT content FROM dns_tracked_records WHERE is_orphaned = 1 ORDER BY provider, zone, orphaned_at";
+    assert_eq!(plan(&place, query), "SCAN dns_tracked_records USING INDEX dns_tracked_records_orphans");
+    let query = "DELETE FROM dns_tracked_records
+        WHERE is_orphaned = 1 AND orphan_reason = 'gone' AND app_managed = 0 AND orphaned_at < ?1";
+    let plan = plan(&place, query);
+    assert!(plan.starts_with("SCAN dns_tracked_records USING INDEX dns_tracked_records_orphans"), "{plan}");
 }
 
 #[test]

@@ -1,18 +1,18 @@
 //! What each verb does to the tables.
 
-use dnsmgmt_core::plan::{Claim, Reason, Step};
-use dnsmgmt_core::provider::{Change, ProviderId, RunId};
+use std::time::Duration;
+
+use dnsmgmt_core::name::Name;
+use dnsmgmt_core::origin::Origin;
+use dnsmgmt_core::plan::Claim;
+use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::record::{Handle, Ttl};
 use dnsmgmt_core::record_set::{Listing, Scope};
-use dnsmgmt_core::report::{Action, Fate};
-use dnsmgmt_core::repository::{CACHE_TTL, Origin, OrphanReason, RepositoryError, Synchronized, Tracking};
+use dnsmgmt_core::repository::{CACHE_TTL, RepositoryError, Synchronized, Tracking};
+use dnsmgmt_core::tracked::OrphanReason;
 use serde_json::json;
 
-use super::{Place, home, listing, noon_and, provider, record};
-
-fn ours(origin: &str) -> Tracking {
-    Tracking { app_managed: true, origin: Some(Origin(origin.into())), ..Tracking::default() }
-}
+use super::{Place, file, home, listing, managed, noon_and, ours, provider, record};
 
 #[test]
 fn an_empty_zone_can_be_fresh_and_a_part_of_a_zone_cannot() {
@@ -91,10 +91,10 @@ fn what_was_there_before_us_is_known_and_not_ours() {
     let both = listing([mine.clone(), foreign.clone()]);
     let found = repository.synchronize(&home(), &both, noon_and(1)).unwrap();
     assert_eq!(found, Synchronized { known: 1, gone: 0, back: 0 });
-    let managed = repository.get_managed_records(&home()).unwrap();
-    assert_eq!(managed.iter().map(|tracked| &tracked.record).collect::<Vec<_>>(), [&mine]);
-    let known = &repository.managed_records().get_tracked_records_at(&home(), foreign.name()).unwrap()[0];
-    assert!(!known.app_managed && known.origins.is_empty());
+    assert_eq!(managed(&repository).iter().map(|tracked| &tracked.record).collect::<Vec<_>>(), [&mine]);
+    let known =
+        &repository.managed_records().get_tracked_records_at(&home(), foreign.name(), Duration::ZERO).unwrap()[0];
+    assert!(known.claim.is_none() && known.origins.is_empty());
     assert_eq!(known.first_seen, Some(noon_and(1)));
     assert_eq!(repository.synchronize(&home(), &both, noon_and(2)).unwrap(), Synchronized::default());
 }
@@ -103,7 +103,7 @@ fn what_was_there_before_us_is_known_and_not_ours() {
 fn a_restart_does_not_start_a_grace_period_anew() {
     let place = Place::new();
     let web = record("web.example", "10.0.0.1");
-    let since = |place: &Place| place.open().get_managed_records(&home()).unwrap()[0].orphaned;
+    let since = |place: &Place| managed(&place.open())[0].orphaned.map(|mark| (mark.reason, mark.since));
     place.open().track_record(&home(), &web, &ours("file"), noon_and(0)).unwrap();
     let mark = |seconds| {
         let unwanted = OrphanReason::Unwanted;
@@ -116,7 +116,7 @@ fn a_restart_does_not_start_a_grace_period_anew() {
     let known = Tracking::default();
     place.open().track_record(&home(), &web, &known, noon_and(50)).unwrap();
     assert_eq!(since(&place), Some((OrphanReason::Unwanted, noon_and(10))), "that it exists does not make it wanted");
-    assert!(place.open().get_managed_records(&home()).unwrap()[0].app_managed, "what is ours stays ours");
+    assert_eq!(managed(&place.open())[0].claim, Some(Claim::Created), "what is ours stays ours");
     assert!(!place.open().unmark_record_orphaned(&home(), &web.key, OrphanReason::Gone).unwrap());
     assert!(place.open().unmark_record_orphaned(&home(), &web.key, OrphanReason::Unwanted).unwrap());
     assert_eq!(since(&place), None);
@@ -134,7 +134,13 @@ fn what_the_provider_lost_is_gone_until_it_is_back() {
     let error = repository.detect_orphans(&home(), noon_and(0)).unwrap_err();
     assert!(matches!(error, RepositoryError::Absent { .. }), "unknown is not empty: {error}");
     let orphaned = |repository: &dnsmgmt_core::repository::DnsRepositoryManager| {
-        repository.managed_records().get_orphaned_records(&home()).unwrap().pop().and_then(|tracked| tracked.orphaned)
+        repository
+            .managed_records()
+            .get_orphaned_records(&home(), Duration::ZERO)
+            .unwrap()
+            .pop()
+            .and_then(|tracked| tracked.orphaned)
+            .map(|mark| (mark.reason, mark.since))
     };
     let found = repository.synchronize(&home(), &Listing::default(), noon_and(5)).unwrap();
     assert_eq!((found.gone, orphaned(&repository)), (1, Some((OrphanReason::Gone, noon_and(5)))));
@@ -182,14 +188,17 @@ fn a_record_keeps_all_its_origins_and_its_metadata() {
     repository.track_record(&home(), &web, &first, noon_and(0)).unwrap();
     repository.track_record(&home(), &web, &second, noon_and(1)).unwrap();
     repository.track_record(&home(), &web, &second, noon_and(2)).unwrap();
-    let tracked = repository.get_managed_records(&home()).unwrap().pop().unwrap();
-    assert_eq!(tracked.origins, ["docker", "file"].map(|origin| Origin(origin.into())).into());
-    assert_eq!(json!(tracked.metadata), json!({ "note": "mine", "container": "web" }));
+    let tracked = managed(&repository).pop().unwrap();
+    assert_eq!(tracked.origins, ["docker", "file"].map(file).into());
+    let metadata: String =
+        place.sql().query_row("SELECT metadata FROM dns_tracked_records", [], |row| row.get(0)).unwrap();
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    assert_eq!(metadata, json!({ "note": "mine", "container": "web" }));
     assert_eq!((tracked.first_seen, tracked.updated_at), (Some(noon_and(0)), Some(noon_and(2))));
-    let docker = Origin("docker".into());
-    assert_eq!(repository.managed_records().get_records_of(&home(), &docker).unwrap().len(), 1);
-    assert_eq!(repository.remove_origin(&home(), &web.key, &docker).unwrap(), 1);
-    assert_eq!(repository.remove_origin(&home(), &web.key, &Origin("file".into())).unwrap(), 0);
+    let of = repository.managed_records().get_records_of(&home(), &file("docker"), Duration::ZERO).unwrap();
+    assert_eq!(of.len(), 1);
+    assert_eq!(repository.remove_origin(&home(), &web.key, &file("docker")).unwrap(), 1);
+    assert_eq!(repository.remove_origin(&home(), &web.key, &file("file")).unwrap(), 0);
     assert!(repository.untrack_record(&home(), &web.key).unwrap());
     assert!(!repository.untrack_record(&home(), &web.key).unwrap());
 }
@@ -203,44 +212,33 @@ fn siblings_and_strangers_are_not_touched() {
         repository.track_record(&home(), tracked, &ours("file"), noon_and(0)).unwrap();
     }
     repository.mark_record_orphaned(&home(), &web.key, OrphanReason::Unwanted, noon_and(1)).unwrap();
-    let orphans = repository.managed_records().get_orphaned_records(&home()).unwrap();
+    let orphans = repository.managed_records().get_orphaned_records(&home(), Duration::ZERO).unwrap();
     assert_eq!(orphans.iter().map(|tracked| &tracked.record).collect::<Vec<_>>(), [&web]);
     let stranger = record("stranger.example", "10.0.0.1");
     let error = repository.mark_record_orphaned(&home(), &stranger.key, OrphanReason::Gone, noon_and(1)).unwrap_err();
     assert!(error.to_string().contains("stranger.example A 10.0.0.1 at home (example)"), "{error}");
     repository.untrack_record(&home(), &web.key).unwrap();
-    assert_eq!(repository.get_managed_records(&home()).unwrap()[0].record, sibling);
+    assert_eq!(managed(&repository)[0].record, sibling);
 }
 
 #[test]
-fn the_journal_has_the_intent_first_and_the_outcome_after() {
+fn every_zone_that_was_listed_is_known_with_its_records_and_its_time() {
     let place = Place::new();
-    let mut old = record("web.example", "10.0.0.1");
-    (old.ttl, old.proxied, old.comment) = (Some(Ttl::Automatic), Some(false), Some("mine".into()));
-    old.handles = vec![Handle("1".into()), Handle("2".into())];
-    let new = record("web.example", "10.0.0.2");
-    let changes = [
-        Change::Create(new.clone()),
-        Change::Replace { old: old.clone(), new: new.clone() },
-        Change::Delete(old.clone()),
-    ];
-    let steps = changes.map(|change| Step { change, claim: Claim::ByHand, reason: Reason::Requested, notes: vec![] });
-    let ids = place.open().intend(RunId(7), &home(), &steps, noon_and(0)).unwrap();
     let mut repository = place.open();
-    assert_eq!(repository.journal().unsettled(&home()).unwrap().len(), 3, "what was intended outlives the program");
-    for (id, fate) in ids.iter().zip(Fate::ALL) {
-        repository.settle([(*id, fate)], noon_and(1)).unwrap();
-    }
-    assert!(repository.journal().unsettled(&home()).unwrap().is_empty());
-    let entries = repository.journal().of_run(RunId(7)).unwrap();
-    assert_eq!(entries, repository.journal().of_name(new.name()).unwrap());
-    assert_eq!(entries.iter().map(|entry| entry.action).collect::<Vec<_>>(), Action::ALL);
-    let sides: Vec<_> = entries.into_iter().map(|entry| (entry.before, entry.after)).collect();
-    assert_eq!(sides, [(None, Some(new.clone())), (Some(old.clone()), Some(new)), (Some(old), None)]);
-    for fate in Fate::ALL {
-        repository.settle([(ids[0], fate)], noon_and(2)).unwrap();
-        assert_eq!(repository.journal().of_run(RunId(7)).unwrap()[0].settled, Some((fate, noon_and(2))));
-    }
+    assert!(repository.provider_cache().zones().unwrap().is_empty());
+    let held = listing([record("a.example", "10.0.0.1"), record("b.example", "10.0.0.2")]);
+    repository.refresh(&provider("public", "b.test"), &Scope::Zone, &Listing::default(), noon_and(1)).unwrap();
+    repository.refresh(&home(), &Scope::Zone, &held, noon_and(0)).unwrap();
+    let part = Scope::from_iter([Name::parse("a.test").unwrap()]);
+    repository.refresh(&provider("public", "a.test"), &part, &Listing::default(), noon_and(0)).unwrap();
+    let zones = repository.provider_cache().zones().unwrap();
+    let zones: Vec<_> = zones.iter().map(|zone| (zone.provider.to_string(), zone.records, zone.refreshed_at)).collect();
+    let expected = [
+        ("home (example)".to_owned(), 2, Some(noon_and(0))),
+        ("public (a.test)".into(), 0, None),
+        ("public (b.test)".into(), 0, Some(noon_and(1))),
+    ];
+    assert_eq!(zones, expected);
 }
 
 #[test]
@@ -253,4 +251,34 @@ fn an_owner_id_is_random_and_stays_and_can_be_set() {
     other.open().set_owner_id(&id).unwrap();
     assert_eq!(other.open().owner_id().unwrap(), id);
     assert!(other.open().set_owner_id("no blanks").is_err());
+}
+
+#[test]
+fn an_adopted_record_is_wanted_by_its_adoption_until_a_source_wants_it() {
+    let place = Place::new();
+    let mut repository = place.open();
+    let (web, mail) = (record("web.example", "10.0.0.1"), record("mail.example", "10.0.0.2"));
+    repository.track_record(&home(), &mail, &ours("/a"), noon_and(0)).unwrap();
+    assert_eq!(repository.adopt(&home(), [&web, &mail], noon_and(1)).unwrap(), 1, "one of them is ours already");
+    let claims: Vec<_> = managed(&repository).into_iter().map(|ours| (ours.claim, ours.origins)).collect();
+    let adopted = (Some(Claim::Adopted), [Origin::adopted()].into());
+    assert_eq!(claims, [(Some(Claim::Created), [file("/a")].into()), adopted]);
+    repository.track_record(&home(), &web, &ours("/b"), noon_and(2)).unwrap();
+    assert_eq!(managed(&repository)[1].origins, [file("/b")].into(), "the source takes the place");
+}
+
+#[test]
+fn what_nobody_wants_can_be_kept_by_a_person() {
+    let place = Place::new();
+    let mut repository = place.open();
+    let web = record("web.example", "10.0.0.1");
+    repository.track_record(&home(), &web, &ours("/a"), noon_and(0)).unwrap();
+    assert!(!repository.keep_unwanted(&home(), &web.key).unwrap(), "it is wanted");
+    repository.mark_record_orphaned(&home(), &web.key, OrphanReason::Unwanted, noon_and(1)).unwrap();
+    assert!(repository.keep_unwanted(&home(), &web.key).unwrap());
+    let kept = &managed(&repository)[0];
+    assert_eq!((kept.orphaned, &kept.origins), (None, &[Origin::by_hand()].into()));
+    assert_eq!(kept.claim, Some(Claim::Created));
+    repository.release(&home(), &web.key).unwrap();
+    assert!(!repository.keep_unwanted(&home(), &web.key).unwrap(), "it is not ours");
 }

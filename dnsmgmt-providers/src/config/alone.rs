@@ -105,7 +105,7 @@ fn cloudflare(environment: &Environment) -> Result<Option<Service>, Diagnostic> 
     }
     let url = url.map(|url| url.text);
     let (token, budget) = (variable_secret(&TOKEN), Budget::default());
-    Ok(Some(Service::Cloudflare { url, token, zones, batch: None, budget }))
+    Ok(Some(Service::Cloudflare { url, token, zones, batch: None, comment: None, budget }))
 }
 
 fn zone_names(value: &Value) -> Result<Vec<Name>, Diagnostic> {

@@ -1,6 +1,7 @@
 //! What a value must be, wherever it is given. An error is a sentence without its subject's place.
 
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::own_mark::OwnMark;
 use url::Url;
 
 /// Returns the name of a zone.
@@ -40,6 +41,18 @@ pub(crate) fn zone_id(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("this is not a zone id; an id is 32 hexadecimal digits and stands on the zone's overview page".into())
+}
+
+/// Checks the text of our mark in comments: with an owner id as it is made at random it must fit every plan, also Free, which takes
+/// 100 characters (Cloudflare DNS docs, "Record attributes").
+pub(crate) fn comment(text: &str) -> Result<(), String> {
+    const LIMIT: usize = 100;
+    const OWNER_ID: &str = "0123456789abcdef";
+    let mark = OwnMark::new(text, OWNER_ID).map_err(|error| error.to_string())?;
+    if mark.comment(LIMIT).is_some() {
+        return Ok(());
+    }
+    Err(format!("the comment has more than {LIMIT} characters, {} of them the owner id", OWNER_ID.len()))
 }
 
 /// Checks a provider's name, which stands in reports and in the database.

@@ -58,27 +58,37 @@ impl Settings {
         self.database_within(Path::new("/var/lib"))
     }
 
+    /// Returns where the database is as [`Settings::database`] does; nothing where there is no place for one, as in a container
+    /// without a home.
+    pub fn database_if_any(&self) -> Result<Option<Database>, Diagnostic> {
+        self.database_if_any_within(Path::new("/var/lib"))
+    }
+
     pub(crate) fn database_within(&self, var_lib: &Path) -> Result<Database, Diagnostic> {
+        self.database_if_any_within(var_lib)?.ok_or_else(|| {
+            Diagnostic::new("there is no place for the database: neither a home nor a state folder is set")
+                .help("set `DNSMGMT_DB` to the path of a file")
+        })
+    }
+
+    fn database_if_any_within(&self, var_lib: &Path) -> Result<Option<Database>, Diagnostic> {
         if let Some(value) = self.environment.value(&DB)? {
-            return Ok(Database { named_by: by(&value.carrier), path: value.text.into() });
+            return Ok(Some(Database { named_by: by(&value.carrier), path: value.text.into() }));
         }
         if let (Some(path), Some(file)) = (&self.file.database, &self.path) {
-            return Ok(Database { path: path.clone(), named_by: NamedBy::File(file.clone()) });
+            return Ok(Some(Database { path: path.clone(), named_by: NamedBy::File(file.clone()) }));
         }
         if let Some(folder) = self.environment.first_folder("STATE_DIRECTORY") {
-            return Ok(Database { path: folder.join(FILE), named_by: NamedBy::StateDirectory });
+            return Ok(Some(Database { path: folder.join(FILE), named_by: NamedBy::StateDirectory }));
         }
         let system = var_lib.join("dnsmgmt");
         if exists(&system)? {
-            return Ok(Database { path: system.join(FILE), named_by: NamedBy::System });
+            return Ok(Some(Database { path: system.join(FILE), named_by: NamedBy::System }));
         }
         let home = || self.environment.folder("HOME").map(|home| home.join(".local/state"));
         let state = self.environment.folder("XDG_STATE_HOME").map(Path::to_owned).or_else(home);
-        let folder = state.ok_or_else(|| {
-            Diagnostic::new("there is no place for the database: neither a home nor a state folder is set")
-                .help("set `DNSMGMT_DB` to the path of a file")
-        })?;
-        Ok(Database { path: folder.join("dnsmgmt").join(FILE), named_by: NamedBy::User })
+        let path = state.map(|folder| folder.join("dnsmgmt").join(FILE));
+        Ok(path.map(|path| Database { path, named_by: NamedBy::User }))
     }
 }
 

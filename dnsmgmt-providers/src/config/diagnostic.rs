@@ -58,10 +58,12 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// A configuration file as it was read. It may hold secrets, so it has no `Debug` and is not kept.
+/// A file as it was read. It may hold secrets, so it has no `Debug` and is not kept.
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
+    /// Whether something in it may be a secret, so that only what is known to be none is shown.
+    pub(crate) secretive: bool,
 }
 
 impl Source {
@@ -80,7 +82,11 @@ impl Source {
         let start = span.start.min(self.text.len());
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line = self.text[line_start..].lines().next().unwrap_or_default();
-        let visible = if line.contains('=') { visible_keys(line) } else { without_key(line) };
+        let visible = match line {
+            _ if !self.secretive => line.len(),
+            _ if line.contains('=') => visible_keys(line),
+            _ => without_key(line),
+        };
         let shown = match line.split_at(visible) {
             (_, "") => line.to_owned(),
             (head, _) => format!("{} ...", head.trim_end()),
@@ -104,7 +110,23 @@ pub(crate) struct Place {
 
 /// The keys whose values may be shown. Any other may be a secret: under a misspelt key, or in the place of its file or of a
 /// zone's id.
-const SHOWN: [&str; 9] = ["default", "database", "kind", "url", "username", "zones", "name", "path", "batch"];
+const SHOWN: [&str; 15] = [
+    "default",
+    "database",
+    "kind",
+    "url",
+    "username",
+    "zones",
+    "name",
+    "path",
+    "batch",
+    "sources",
+    "grace",
+    "max_delete",
+    "preserved",
+    "journal_keep",
+    "cache_ttl",
+];
 
 /// Returns how many bytes of a line with keys may be shown.
 fn visible_keys(line: &str) -> usize {

@@ -1,28 +1,29 @@
 //! The shape of dnsmgmt.toml. It is read from the tree and not by derived code, so that every error knows its key.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use dnsmgmt_core::name::Name;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use crate::cloudflare::{Budget, CloudflareZone};
 
 use super::check;
 use super::diagnostic::{Diagnostic, Source};
+use super::policy::{self, Policy};
 use super::provider::{Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
+use super::table::{self, Table, Text, list};
 
 /// What may stand at the top of the file. What a further program reads from it is one more key here.
-pub(crate) const TOP_LEVEL: [&str; 3] = ["default", "database", "providers"];
+pub(crate) const TOP_LEVEL: [&str; 9] =
+    ["default", "database", "providers", "sources", "grace", "max_delete", "preserved", "journal_keep", "cache_ttl"];
 
 /// Returns the keys of a provider's table.
 pub(crate) const fn keys(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Zonefile => &["kind", "zones"],
         Kind::AdGuard => &["kind", "url", "username", "password", "password_file"],
-        Kind::Cloudflare => &["kind", "token", "token_file", "zones", "url", "batch"],
+        Kind::Cloudflare => &["kind", "token", "token_file", "zones", "url", "batch", "comment"],
     }
 }
 
@@ -38,6 +39,7 @@ const MOST_BATCH: usize = 3500;
 pub(crate) struct File {
     pub(crate) default: Option<String>,
     pub(crate) database: Option<PathBuf>,
+    pub(crate) policy: Policy,
     /// In the order of the file.
     pub(crate) providers: Vec<Provider>,
     /// A warning for each secret that stands in the file itself.
@@ -46,11 +48,8 @@ pub(crate) struct File {
 
 /// Reads a file's text.
 pub(crate) fn read(source: &Source) -> Result<File, Diagnostic> {
-    let root = DeTable::parse(&source.text).map_err(|error| {
-        let place = source.broken_place(error.span().unwrap_or_default());
-        Diagnostic::new(format!("not TOML: {}", error.message())).at(place, "")
-    })?;
-    let top = Table { source, title: "this file".into(), at: 0..0, table: root.get_ref() };
+    let root = table::parse(source)?;
+    let top = Table::of_file(source, &root);
     top.only(&TOP_LEVEL)?;
     let mut file = File::default();
     if let Some(providers) = top.table("providers")? {
@@ -61,6 +60,7 @@ pub(crate) fn read(source: &Source) -> Result<File, Diagnostic> {
         }
     }
     file.database = top.text("database")?.map(|text| top.path(text.text));
+    file.policy = policy::read(&top)?;
     file.default = default(&top, &file.providers)?;
     Ok(file)
 }
@@ -91,6 +91,7 @@ fn provider(name: &str, table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Resu
             token: secret(table, &TOKEN, inline)?.unwrap_or_else(|| left_out(table, &TOKEN)),
             zones: cloud_zones(table)?,
             batch: batch(table)?,
+            comment: comment(table)?,
             budget: Budget::default(),
         },
     };
@@ -155,6 +156,12 @@ fn batch(table: &Table<'_>) -> Result<Option<usize>, Diagnostic> {
     within.ok_or_else(wrong).map(Some)
 }
 
+fn comment(table: &Table<'_>) -> Result<Option<String>, Diagnostic> {
+    let Some(text) = table.text("comment")? else { return Ok(None) };
+    check::comment(text.text).map_err(|why| table.source.wrong(text.at, why))?;
+    Ok(Some(text.text.into()))
+}
+
 fn zone_files(table: &Table<'_>) -> Result<Vec<ZoneFile>, Diagnostic> {
     let Some(zones) = table.array("zones")? else { return Err(table.missing("zones")) };
     let mut seen = BTreeSet::new();
@@ -195,107 +202,4 @@ fn zone_name(table: &Table<'_>, text: Text<'_>, seen: &mut BTreeSet<Name>) -> Re
         return Err(table.source.wrong(text.at, format!("the zone `{name}` is there twice")));
     }
     Ok(name)
-}
-
-/// A table of the file, and how an error names it.
-struct Table<'a> {
-    source: &'a Source,
-    title: String,
-    at: Range<usize>,
-    table: &'a DeTable<'a>,
-}
-
-/// A string of the file: not empty.
-struct Text<'a> {
-    text: &'a str,
-    at: Range<usize>,
-    key: Range<usize>,
-}
-
-type Entry<'a> = (&'a str, Range<usize>, &'a Spanned<DeValue<'a>>);
-
-impl<'a> Table<'a> {
-    /// Returns the entries in the order of the file.
-    fn entries(&self) -> Vec<Entry<'a>> {
-        let mut entries: Vec<_> =
-            self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value)).collect();
-        entries.sort_by_key(|(_, at, _)| at.start);
-        entries
-    }
-
-    fn entry(&self, key: &str) -> Option<Entry<'a>> {
-        self.entries().into_iter().find(|(name, ..)| *name == key)
-    }
-
-    fn only(&self, known: &[&str]) -> Result<(), Diagnostic> {
-        let unknown = self.entries().into_iter().find(|(key, ..)| !known.contains(key));
-        unknown.map_or(Ok(()), |(key, at, _)| {
-            let message = format!("unknown key `{key}` in {}", self.title);
-            Err(Diagnostic::new(message).at(self.source.place(at), format!("expected {}", list(known.iter().copied()))))
-        })
-    }
-
-    fn text(&self, key: &str) -> Result<Option<Text<'a>>, Diagnostic> {
-        let Some((_, key_at, value)) = self.entry(key) else { return Ok(None) };
-        match value.get_ref() {
-            DeValue::String(text) if text.is_empty() => Err(self.source.wrong(key_at, format!("`{key}` is empty"))),
-            DeValue::String(text) => Ok(Some(Text { text, at: value.span(), key: key_at })),
-            other => Err(self.mistyped(key, key_at, "a string", other)),
-        }
-    }
-
-    fn required(&self, key: &str) -> Result<Text<'a>, Diagnostic> {
-        self.text(key)?.ok_or_else(|| self.missing(key))
-    }
-
-    fn table(&self, key: &str) -> Result<Option<Self>, Diagnostic> {
-        let Some((_, at, value)) = self.entry(key) else { return Ok(None) };
-        self.child(format!("[{key}]"), at, value).map(Some)
-    }
-
-    /// Returns an array that is not empty.
-    fn array(&self, key: &str) -> Result<Option<&'a [Spanned<DeValue<'a>>]>, Diagnostic> {
-        let Some((_, at, value)) = self.entry(key) else { return Ok(None) };
-        match value.get_ref() {
-            DeValue::Array(entries) if entries.is_empty() => Err(self.source.wrong(at, format!("`{key}` is empty"))),
-            DeValue::Array(entries) => Ok(Some(entries)),
-            other => Err(self.mistyped(key, at, "an array", other)),
-        }
-    }
-
-    fn child(&self, title: String, at: Range<usize>, value: &'a Spanned<DeValue<'a>>) -> Result<Self, Diagnostic> {
-        match value.get_ref() {
-            DeValue::Table(table) => Ok(Self { source: self.source, title, at, table }),
-            other => Err(self.source.wrong(at, format!("{title} must be a table, not {}", with_article(other)))),
-        }
-    }
-
-    /// Returns a path, which is relative to the file's folder.
-    fn path(&self, text: &str) -> PathBuf {
-        self.source.path.parent().map_or_else(|| text.into(), |folder| folder.join(text))
-    }
-
-    fn missing(&self, key: &str) -> Diagnostic {
-        self.source.wrong(self.at.clone(), format!("`{key}` is missing in {}", self.title))
-    }
-
-    fn mistyped(&self, key: &str, at: Range<usize>, expected: &str, found: &DeValue<'_>) -> Diagnostic {
-        self.source.wrong(at, format!("`{key}` must be {expected}, not {}", with_article(found)))
-    }
-}
-
-impl Source {
-    fn wrong(&self, at: Range<usize>, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(message).at(self.place(at), "")
-    }
-}
-
-fn with_article(value: &DeValue<'_>) -> String {
-    let word = value.type_str();
-    format!("{} {word}", if word.starts_with(['a', 'i']) { "an" } else { "a" })
-}
-
-/// Returns the words in backquotes, with commas.
-pub(crate) fn list(words: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
-    words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }

@@ -54,6 +54,14 @@ impl Provider {
         }
     }
 
+    /// Returns the text of our mark in comments, where one is configured.
+    pub(crate) fn comment(&self) -> Option<&str> {
+        match &self.service {
+            Service::Cloudflare { comment, .. } => comment.as_deref(),
+            Service::Zonefile { .. } | Service::AdGuard { .. } | Service::Broken { .. } => None,
+        }
+    }
+
     /// Returns the names of what can be connected to; nothing is a name that is not known yet.
     pub(crate) fn candidates(&self) -> Vec<Option<Name>> {
         match &self.service {
@@ -146,6 +154,8 @@ pub(crate) enum Service {
         token: Secret,
         zones: Vec<CloudflareZone>,
         batch: Option<usize>,
+        /// The text of our mark, where it is not the default one.
+        comment: Option<String>,
         budget: Budget,
     },
     /// What cannot be used, and why. That is said when it is chosen, so that the others can be used.

@@ -1,9 +1,12 @@
 //! Which provider and which zone a command speaks to.
 
 use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
 
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::own_mark::DEFAULT_TEMPLATE;
 use secrecy::SecretString;
+use url::Url;
 
 use crate::adguard::{AdGuardConfig, Credentials};
 use crate::cloudflare::{Budget, CLOUDFLARE_API, CloudflareConfig, CloudflareZone, DEFAULT_BATCH};
@@ -12,8 +15,8 @@ use crate::zonefile::ZonefileConfig;
 use super::Settings;
 use super::alone;
 use super::diagnostic::Diagnostic;
-use super::file::list;
 use super::provider::{Kind, Login, Provider, Service, ZoneFile};
+use super::table::list;
 use super::vars::{Carrier, Environment};
 
 /// A provider and a zone to connect to, with what was asked for. Its secrets are read already; `Debug` hides them.
@@ -23,6 +26,8 @@ pub struct Target {
     pub(crate) service: Bound,
     /// The zone that the configuration or the caller names.
     pub(crate) zone: Option<Name>,
+    /// The text of our mark in comments, where it is not the default one.
+    pub(crate) comment: Option<String>,
     pub(crate) names: Vec<Name>,
 }
 
@@ -51,6 +56,37 @@ impl Target {
     pub fn names(&self) -> &[Name] {
         &self.names
     }
+
+    /// Returns the text of our mark in comments, with `{owner}` for the owner id; nothing where the kind keeps no comments.
+    pub fn comment_template(&self) -> Option<&str> {
+        match self.service {
+            Bound::Cloudflare(_) | Bound::CloudflareToken(_) => {
+                Some(self.comment.as_deref().unwrap_or(DEFAULT_TEMPLATE))
+            }
+            Bound::Zonefile(_) | Bound::AdGuard(_) => None,
+        }
+    }
+
+    /// Returns the server or file that holds the zone, in one spelling and without any secret. A path is taken as it is written,
+    /// symbolic links and all; one that is relative begins in `folder`, the program's current one.
+    pub fn endpoint(&self, folder: &Path) -> String {
+        match &self.service {
+            Bound::Zonefile(config) => file(&folder.join(&config.path)),
+            Bound::AdGuard(config) => server(&config.url),
+            Bound::Cloudflare(config) => server(&config.url),
+            Bound::CloudflareToken(token) => server(&token.url),
+        }
+    }
+}
+
+fn file(path: &Path) -> String {
+    let plain: PathBuf = path.components().collect();
+    format!("file:{}", plain.display())
+}
+
+fn server(url: &str) -> String {
+    let url = Url::parse(url).expect("addresses are checked when they are read, and hold no user");
+    url.as_str().trim_end_matches('/').to_owned()
 }
 
 /// A service bound to one zone, with all that it takes to connect.
@@ -252,6 +288,7 @@ impl Settings {
             provider: choice.provider.name.clone(),
             service: choice.bind(zone, &self.environment)?,
             zone: known.or_else(|| zone.cloned()),
+            comment: choice.provider.comment().map(Into::into),
             names,
         })
     }
@@ -348,7 +385,7 @@ impl Choice<'_> {
                 let credentials = login.as_ref().map(|login| login.read(environment)).transpose()?;
                 Bound::AdGuard(AdGuardConfig { name, url: url.clone(), credentials })
             }
-            Service::Cloudflare { url, token, zones, batch, budget } => {
+            Service::Cloudflare { url, token, zones, batch, budget, .. } => {
                 let url = url.clone().unwrap_or_else(|| CLOUDFLARE_API.into());
                 let batch = batch.unwrap_or(DEFAULT_BATCH);
                 let (token, budget) = (token.read(environment)?, budget.clone());

@@ -333,7 +333,7 @@ mod the_file {
     use super::*;
 
     fn read(text: &str) -> Result<file::File, Diagnostic> {
-        file::read(&Source { path: "/etc/dnsmgmt/dnsmgmt.toml".into(), text: text.into() })
+        file::read(&Source { path: "/etc/dnsmgmt/dnsmgmt.toml".into(), text: text.into(), secretive: true })
     }
 
     #[test]
@@ -463,6 +463,10 @@ mod the_file {
             "[providers.public]\nkind = \"cloudflare\"\nzones = [{ name = \"example.com\", path = \"x\" }]",
             "[providers.public]\nkind = \"cloudflare\"\nbatch = 5000",
             "[providers.public]\nkind = \"cloudflare\"\nbatch = \"200\"",
+            "[providers.public]\nkind = \"cloudflare\"\ncomment = \"ours\"",
+            "[providers.public]\nkind = \"cloudflare\"\ncomment = \"{owner}, {owner}\"",
+            "[providers.public]\nkind = \"cloudflare\"\ncomment = \"{owner} 345678901234567890123456789012345678901234567890123456789012345678901234567890123456\"",
+            "[providers.home]\nkind = \"adguard\"\nurl = \"http://dns\"\ncomment = \"{owner}\"",
             "[providers.lab]\nkind = \"zonefile\"",
             "[providers.lab]\nkind = \"zonefile\"\nzones = [{ name = \"lab.example\" }]",
             "[providers.lab]\nkind = \"zonefile\"\nzones = [\"lab.example\"]",
@@ -627,6 +631,73 @@ mod selection {
     }
 }
 
+mod the_comment {
+    use super::*;
+
+    #[test]
+    fn is_the_configured_one_or_the_default_where_there_are_comments() {
+        let text = HOUSE.replace("token = \"hunter2-token\"", "token = \"t\"\ncomment = \"by {owner}\"");
+        let (of_house, own) = (house().1, Machine::new(&text).load(&[]).unwrap());
+        let of = |settings: &Settings, provider| {
+            let target = settings
+                .select(Some(provider), None, Some(&name("a.lab.example")))
+                .or_else(|_| settings.select(Some(provider), None, Some(&name("a.example.com"))));
+            target.unwrap().comment_template().map(str::to_owned)
+        };
+        assert_eq!(of(&of_house, "public").as_deref(), Some("managed by dnsmgmt, owner {owner}"));
+        assert_eq!(of(&own, "public").as_deref(), Some("by {owner}"));
+        assert_eq!((of(&own, "home"), of(&own, "lab")), (None, None));
+        let token_alone = alone(&[("CF_API_TOKEN", "t")]).select(None, None, None).unwrap();
+        assert_eq!(token_alone.comment_template(), Some("managed by dnsmgmt, owner {owner}"));
+    }
+
+    #[test]
+    fn has_its_owner_id_within_what_every_plan_takes() {
+        let fits = format!("{}{{owner}}", "x".repeat(84));
+        let read = |comment: &str| {
+            let text = format!("[providers.public]\nkind = \"cloudflare\"\ntoken = \"t\"\ncomment = \"{comment}\"");
+            Machine::new(&text).load(&[]).map(drop)
+        };
+        read(&fits).unwrap();
+        read(&format!("x{fits}")).unwrap_err();
+    }
+}
+
+mod the_endpoint {
+    use super::*;
+
+    fn of(variables: Variables<'_>) -> String {
+        alone(variables).select(None, None, None).unwrap().endpoint(Path::new("/srv/here"))
+    }
+
+    #[test]
+    fn of_a_server_is_its_address_in_one_spelling() {
+        for url in ["http://Dns.Example", "HTTP://dns.example:80/", "http://dns.example"] {
+            assert_eq!(of(&[("ADGUARD_URL", url)]), "http://dns.example");
+        }
+        assert_eq!(of(&[("ADGUARD_URL", "https://dns:8443/Home/")]), "https://dns:8443/Home");
+        assert_eq!(of(&[("ADGUARD_HOST", "fd00:0::1")]), "http://[fd00::1]");
+        assert_eq!(of(&[("CF_API_TOKEN", "hunter2")]), "https://api.cloudflare.com/client/v4");
+        assert_eq!(
+            of(&[("CF_API_TOKEN", "hunter2"), ("CF_ZONE_ID", ID), ("CF_API_URL", "http://[::1]:9/v4/")]),
+            "http://[::1]:9/v4"
+        );
+        let login = [("ADGUARD_URL", "http://dns"), ("ADGUARD_USERNAME", "admin"), ("ADGUARD_PASSWORD", "hunter2")];
+        assert_eq!(of(&login), "http://dns", "another password is no other server");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn of_a_zone_file_is_its_absolute_path() {
+        assert_eq!(of(&[("ZONEFILE_PATH", "zones/./lab")]), "file:/srv/here/zones/lab");
+        assert_eq!(of(&[("ZONEFILE_PATH", "/etc//lab")]), "file:/etc/lab");
+        let (machine, settings) = house();
+        let lab = settings.select(Some("lab"), Some(&name("lab.example")), None).unwrap();
+        let expected = format!("file:{}", machine.path("etc/dnsmgmt/zones/lab").display());
+        assert_eq!(lab.endpoint(Path::new("/srv/here")), expected, "relative to the file that names it");
+    }
+}
+
 mod secrets {
     use super::*;
 
@@ -642,6 +713,72 @@ mod secrets {
         assert!(!shown.contains(SECRET), "{shown}");
         let target = settings.select(None, None, None).unwrap();
         assert_eq!(summary(&target), "home: http://dns as admin:hunter2");
+    }
+}
+
+mod the_policy {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Policy;
+
+    #[test]
+    fn has_defaults_without_a_file() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let policy = alone(&[]).policy().clone();
+        assert_eq!(policy, Policy::default());
+        assert_eq!((policy.grace, policy.max_delete), (minutes(15), 30));
+        assert_eq!((policy.journal_keep, policy.cache_ttl), (minutes(90 * 24 * 60), minutes(60)));
+        assert!(policy.sources.is_empty());
+    }
+
+    #[test]
+    fn is_what_the_file_says() {
+        let machine = Machine::new(
+            "sources = [\"records.toml\", \"hosts:/etc/hosts.d\"]\ngrace = \"2s\"\nmax_delete = 0\n\
+             preserved = [\"vpn.example.com\", \"*.Infra.example.com\"]\njournal_keep = \"1w\"\ncache_ttl = \"90\"",
+        );
+        let settings = machine.load(&[]).unwrap();
+        let policy = settings.policy();
+        let records = machine.path("etc/dnsmgmt/records.toml");
+        assert_eq!(policy.sources, [records.to_str().unwrap(), "hosts:/etc/hosts.d"]);
+        assert_eq!((policy.grace, policy.max_delete), (Duration::from_secs(2), 0));
+        assert_eq!((policy.journal_keep, policy.cache_ttl), (Duration::from_secs(604_800), Duration::from_secs(90)));
+        assert!(
+            policy.preserved.covers(&name("a.infra.example.com")) && policy.preserved.covers(&name("vpn.example.com"))
+        );
+        assert!(!policy.preserved.covers(&name("infra.example.com")));
+    }
+
+    #[test]
+    fn takes_the_sources_of_the_variable_instead_of_the_files() {
+        let machine = Machine::new("sources = [\"records.toml\"]\ngrace = \"1m\"");
+        let settings = machine.load(&[("DNSMGMT_SOURCES", "a.toml, zone:/srv/b ,")]).unwrap();
+        assert_eq!(settings.policy().sources, ["a.toml", "zone:/srv/b"]);
+        assert_eq!(settings.policy().grace, Duration::from_secs(60));
+        assert_eq!(alone(&[("DNSMGMT_SOURCES", "a.toml")]).policy().sources, ["a.toml"]);
+    }
+
+    #[test]
+    fn that_is_wrong_is_explained_at_the_key() {
+        let mut all = String::new();
+        for text in [
+            "sources = \"records.toml\"",
+            "sources = [\"records.toml\", \"\"]",
+            "sources = [1]",
+            "grace = 15",
+            "grace = \"15 apples\"",
+            "grace = \"-15m\"",
+            "journal_keep = \"3 months\"",
+            "max_delete = 101",
+            "max_delete = -1",
+            "max_delete = \"30%\"",
+            "preserved = [\"vpn.example.com\", \"vpn*.example.com\"]",
+        ] {
+            let machine = Machine::new(text);
+            writeln!(all, "{}\n", machine.shown(&machine.load(&[]).expect_err(text))).unwrap();
+        }
+        insta::assert_snapshot!(all);
     }
 }
 
@@ -667,7 +804,11 @@ mod the_documentation {
     #[test]
     fn has_an_example_that_is_understood() {
         let example = TEXT.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-        let file = file::read(&Source { path: "docs/configuration.md".into(), text: example.into() }).unwrap();
+        let file = file::read(&Source { path: "docs/configuration.md".into(), text: example.into(), secretive: true })
+            .unwrap();
+        let said = crate::config::Policy { sources: Vec::new(), preserved: Default::default(), ..file.policy.clone() };
+        assert_eq!(said, crate::config::Policy::default(), "it says what counts anyway");
+        assert_eq!((file.policy.sources.len(), file.policy.preserved.covers(&name("vpn.example.com"))), (2, true));
         let kinds: Vec<Kind> = file.providers.iter().map(super::super::Provider::kind).collect();
         assert_eq!(kinds, [Kind::AdGuard, Kind::Cloudflare, Kind::Zonefile]);
     }

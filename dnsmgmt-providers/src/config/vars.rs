@@ -20,6 +20,8 @@ pub(crate) const CONFIG: Variable = Variable { name: "DNSMGMT_CONFIG", meaning: 
 pub(crate) const PROVIDER: Variable =
     Variable { name: "DNSMGMT_PROVIDER", meaning: "the provider to use: a configured name, or a kind" };
 pub(crate) const DB: Variable = Variable { name: "DNSMGMT_DB", meaning: "the path of the database" };
+pub(crate) const SOURCES: Variable =
+    Variable { name: "DNSMGMT_SOURCES", meaning: "where wanted records come from: files and folders, with commas" };
 pub(crate) const ZONEFILE_PATH: Variable = Variable { name: "ZONEFILE_PATH", meaning: "the path of a zone file" };
 pub(crate) const ZONEFILE_ORIGIN: Variable =
     Variable { name: "ZONEFILE_ORIGIN", meaning: "the zone of the zone file, where the file does not say it" };
@@ -42,10 +44,11 @@ pub(crate) const CF_API_URL: Variable =
     Variable { name: "CF_API_URL", meaning: "the address of the API, where it is not Cloudflare's own" };
 
 /// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
-pub const VARIABLES: [&Variable; 14] = [
+pub const VARIABLES: [&Variable; 15] = [
     &CONFIG,
     &PROVIDER,
     &DB,
+    &SOURCES,
     &ZONEFILE_PATH,
     &ZONEFILE_ORIGIN,
     &ADGUARD_URL,

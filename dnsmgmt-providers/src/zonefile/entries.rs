@@ -54,6 +54,9 @@ pub(super) struct Entry {
     pub(super) owner_written: bool,
     /// What BIND would serve it with.
     pub(super) ttl: u32,
+    /// Whether the file says that TTL, here or for a record that does not state one.
+    #[cfg_attr(not(feature = "config"), expect(dead_code, reason = "of use where the file is a source"))]
+    pub(super) ttl_is_said: bool,
     pub(super) ttl_at: Option<Range<usize>>,
     pub(super) class_at: Option<Range<usize>>,
     pub(super) rtype: RecordType,
@@ -88,8 +91,13 @@ impl Context {
     /// Returns the TTL of a record that does not say one: that of `$TTL` (RFC 2308 section 4), else the last one stated (RFC
     /// 1035 section 5.1), else, for the SOA, its minimum. So reads BIND; Knot and NSD know only `$TTL` and 3600 seconds, for the SOA too.
     pub(super) fn inherited_ttl(&self, soa: Option<&Soa>) -> u32 {
+        self.said_ttl(soa).unwrap_or(NO_TTL)
+    }
+
+    /// Returns the TTL of such a record, if the file says any.
+    fn said_ttl(&self, soa: Option<&Soa>) -> Option<u32> {
         let minimum = soa.map(|soa| soa.minimum);
-        self.default_ttl.or(self.last_ttl).or(minimum).unwrap_or(NO_TTL)
+        self.default_ttl.or(self.last_ttl).or(minimum)
     }
 
     /// Goes past a record that states this TTL, or none.
@@ -247,13 +255,15 @@ impl Reader<'_> {
         let soa = if is_soa(&rtype) { Some(self.soa(rtype_at, value)?) } else { None };
         let data = if soa.is_some() { None } else { self.value(&rtype, rtype_at, value)? };
         let stated = ttl.map(|(_, ttl)| ttl);
-        let effective = stated.unwrap_or_else(|| self.context.inherited_ttl(soa.as_ref()));
+        let said = stated.or_else(|| self.context.said_ttl(soa.as_ref()));
+        let effective = said.unwrap_or(NO_TTL);
         self.context.pass(&name, stated, soa.as_ref());
         let value_at = value.first().zip(value.last());
         Ok(Entry {
             name,
             owner_written,
             ttl: effective,
+            ttl_is_said: said.is_some(),
             ttl_at: ttl.map(|(token, _)| token.span.clone()),
             class_at: class.map(|token| token.span.clone()),
             rtype,

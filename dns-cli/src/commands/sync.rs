@@ -1,0 +1,255 @@
+//! `dns-cli sync` and `dns-cli plan`
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Error, Result};
+use dnsmgmt_core::brake::{Approved, Brake};
+use dnsmgmt_core::origin::Origin;
+use dnsmgmt_core::plan::PlanId;
+use dnsmgmt_core::progress::Progress;
+use dnsmgmt_core::provider::ProviderId;
+use dnsmgmt_core::reconcile::{Reconciled, Wish, preview_sync, sync_zone};
+use dnsmgmt_core::repository::{Cached, DnsRepositoryManager, Endpoint, ProviderLock};
+use dnsmgmt_core::source::Desired;
+use dnsmgmt_core::sync::{Evidence, idle};
+use jiff::SignedDuration;
+
+use crate::args::{Plan, ReportFormat, Sync, Wishes};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::{NotJudged, SyncReport, Synced, age, print_plan, print_synced};
+use crate::progress::Line;
+use crate::wanted::{self, Route, Zone};
+
+/// How long `--wait` waits for another program: longer than any run.
+const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
+/// Makes the providers hold what the sources want.
+pub(crate) async fn run(context: &Context, args: Sync) -> Result<Exit> {
+    let mut job = Job::new(context, &args.wishes).await?;
+    if args.dry_run {
+        let brake = job.brake(args.force, args.approve)?;
+        let synced = job.preview(&brake).await;
+        print_synced(&job.report(&synced, true), args.output)?;
+        return Ok(job.end(&synced, Exit::Done));
+    }
+    let brake = job.brake(args.force, args.approve)?;
+    let synced = job.carry_out(&brake, if args.wait { FOREVER } else { Duration::ZERO }).await;
+    let report = job.report(&synced, false);
+    print_synced(&report, args.output).context("the report was not shown, but what it says was done")?;
+    Ok(job.end(&synced, Exit::Done))
+}
+
+/// Shows what `sync` would do.
+pub(crate) async fn plan(context: &Context, args: Plan) -> Result<Exit> {
+    let mut job = Job::new(context, &args.wishes).await?;
+    let brake = job.brake(false, None)?;
+    let synced = job.preview(&brake).await;
+    let report = job.report(&synced, true);
+    match args.output {
+        ReportFormat::Table => print_plan(&report)?,
+        ReportFormat::Json => print_synced(&report, ReportFormat::Json)?,
+    }
+    Ok(job.end(&synced, Exit::No))
+}
+
+/// What one synchronisation is about.
+struct Job<'a> {
+    context: &'a Context,
+    wishes: &'a Wishes,
+    repository: DnsRepositoryManager,
+    desired: Desired,
+    zones: Vec<Zone>,
+    /// What the cache shows to be in sync.
+    in_sync: Vec<Synced>,
+    failures: Vec<Error>,
+}
+
+impl<'a> Job<'a> {
+    async fn new(context: &'a Context, wishes: &'a Wishes) -> Result<Self> {
+        let mut repository = context.repository()?;
+        let mut desired = wanted::read(context, &wishes.source).await?;
+        if !wishes.allow_empty {
+            wanted::doubt_emptied(&mut desired, &repository)?;
+        }
+        let mut failures = Vec::new();
+        let mut routes = wanted::routes(context, &mut desired, &mut failures);
+        let in_sync = match wishes.max_age {
+            Some(max_age) => in_sync(context, wishes, &mut repository, &desired, &mut routes, max_age)?,
+            None => BTreeMap::new(),
+        };
+        let ids = in_sync.keys().cloned().collect();
+        let mut zones = wanted::by_zone(context, &repository, &mut desired, routes, &ids, &mut failures).await?;
+        // Where something is wanted comes first: what moves to another provider must have arrived there before it goes here.
+        zones.sort_by_key(|zone| zone.wishes.wanted.is_empty());
+        let in_sync = in_sync.into_values().collect();
+        Ok(Self { context, wishes, repository, desired, zones, in_sync, failures })
+    }
+
+    fn brake(&self, force: bool, approve: Option<PlanId>) -> Result<Brake> {
+        let approved = match approve {
+            None => None,
+            Some(id) => {
+                let held = self.repository.held(&id.to_string())?;
+                Some(Approved { id, deletions: held.unwrap_or_default() })
+            }
+        };
+        Ok(Brake { max_delete: self.context.settings.policy().max_delete, force, approved })
+    }
+
+    async fn preview(&mut self, brake: &Brake) -> Vec<Synced> {
+        let mut synced = std::mem::take(&mut self.in_sync);
+        for zone in std::mem::take(&mut self.zones) {
+            let decided = self.preview_zone(&zone, brake).await;
+            self.take(&zone, decided, &mut synced);
+        }
+        synced
+    }
+
+    async fn preview_zone(&mut self, zone: &Zone, brake: &Brake) -> Result<Reconciled> {
+        self.context.same_endpoint(&mut self.repository, &zone.at)?;
+        let line = Line::new();
+        let progress = |progress: Progress<'_>| line.show(progress);
+        let clock = self.context.clock.reader();
+        let judges = |origin: &Origin| self.desired.judges(origin);
+        let wish = wish(self.context, self.wishes, &self.repository, zone, &judges, brake)?;
+        let run = self.context.run(&progress, &clock);
+        Ok(preview_sync(&mut self.repository, &*zone.at.provider, wish, run).await?)
+    }
+
+    /// Synchronises the zones in turn, each provider's under its lock.
+    async fn carry_out(&mut self, brake: &Brake, patience: Duration) -> Vec<Synced> {
+        let mut synced = std::mem::take(&mut self.in_sync);
+        let mut lock: Option<(String, ProviderLock)> = None;
+        for zone in std::mem::take(&mut self.zones) {
+            let name = &zone.at.id().name;
+            if lock.as_ref().is_none_or(|(held, _)| held != name) {
+                drop(lock.take());
+                match self.context.lock(self.repository.path(), name, patience).await {
+                    Ok(taken) => lock = Some((name.clone(), taken)),
+                    Err(error) => {
+                        wanted::unplaced(&mut self.desired, &zone.wishes.wanted);
+                        self.failures.push(error);
+                        continue;
+                    }
+                }
+            }
+            let done = self.sync_zone(&zone, brake).await;
+            self.take(&zone, done, &mut synced);
+        }
+        synced
+    }
+
+    async fn sync_zone(&mut self, zone: &Zone, brake: &Brake) -> Result<Reconciled> {
+        self.context.same_endpoint(&mut self.repository, &zone.at)?;
+        let line = Line::new();
+        let progress = |progress: Progress<'_>| line.show(progress);
+        let clock = self.context.clock.reader();
+        let judges = |origin: &Origin| self.desired.judges(origin);
+        let wish = wish(self.context, self.wishes, &self.repository, zone, &judges, brake)?;
+        let run = self.context.run(&progress, &clock);
+        Ok(sync_zone(&mut self.repository, &*zone.at.provider, wish, run).await?)
+    }
+
+    fn take(&mut self, zone: &Zone, done: Result<Reconciled>, synced: &mut Vec<Synced>) {
+        match done {
+            Ok(done) => synced.push(Synced::of(zone.at.id().clone(), done)),
+            Err(error) => {
+                wanted::unplaced(&mut self.desired, &zone.wishes.wanted);
+                self.failures.push(error);
+            }
+        }
+    }
+
+    fn report<'r>(&'r self, zones: &'r [Synced], dry_run: bool) -> SyncReport<'r> {
+        let not_judged = self.desired.unreadable.iter();
+        SyncReport {
+            zones,
+            dry_run,
+            failures: self.failures.iter().map(|failure| format!("{failure:#}")).collect(),
+            not_judged: not_judged.map(|(origin, why)| NotJudged { origin: origin.as_str(), why }).collect(),
+        }
+    }
+
+    /// Says what failed, and returns the exit status; `unless_in_sync` where all is well and something is to be done.
+    fn end(&self, synced: &[Synced], unless_in_sync: Exit) -> Exit {
+        for (origin, why) in &self.desired.unreadable {
+            eprintln!(
+                "dns-cli: {}",
+                crate::output::printable_lines(&format!("{origin}: {why}; nothing of it was judged"))
+            );
+        }
+        for failure in &self.failures {
+            crate::failed(failure);
+        }
+        let of_sources = if self.desired.unreadable.is_empty() { Exit::Done } else { Exit::Unsettled };
+        let of_failures = if self.failures.is_empty() { Exit::Done } else { Exit::CouldNotRun };
+        synced.iter().map(|zone| zone.exit(unless_in_sync)).fold(of_sources.or(of_failures), Exit::or)
+    }
+}
+
+/// Returns the zones that are as wanted by what the cache holds of them, if that was listed less than `max_age` ago.
+fn in_sync(
+    context: &Context,
+    wishes: &Wishes,
+    repository: &mut DnsRepositoryManager,
+    desired: &Desired,
+    routes: &mut [Route],
+    max_age: Duration,
+) -> Result<BTreeMap<ProviderId, Synced>> {
+    let policy = context.settings.policy();
+    let (now, max_age) = (context.clock.moment().now, SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX));
+    let mut in_sync = BTreeMap::new();
+    for (id, (endpoint, zone)) in wanted::guess(context, repository, routes)? {
+        if repository.check_endpoint(&id, &endpoint, now)? != Endpoint::Same
+            || !repository.journal().unsettled(&id)?.is_empty()
+        {
+            continue;
+        }
+        let Some(Cached { listing, refreshed_at: Some(refreshed_at) }) =
+            repository.get_provider_records(&id, now, max_age)?
+        else {
+            continue;
+        };
+        let tracked = repository.get_managed_records(&id, repository.observed(&id)?)?;
+        let evidence = Evidence {
+            wanted: &zone.wanted,
+            judges: &|origin: &Origin| desired.judges(origin),
+            tracked: &tracked,
+            preserved: &policy.preserved,
+            wildcard_dns: zone.wildcard_dns,
+            grace: wishes.grace.unwrap_or(policy.grace),
+            delete: !wishes.no_delete,
+            comment: None,
+        };
+        if let Some(idle) = idle(&id, &listing, &evidence) {
+            eprintln!("{id}: from the cache, {} old", age(now, refreshed_at));
+            in_sync.insert(id.clone(), Synced::cached(id, idle, refreshed_at));
+        }
+    }
+    Ok(in_sync)
+}
+
+fn wish<'a>(
+    context: &'a Context,
+    wishes: &Wishes,
+    repository: &DnsRepositoryManager,
+    zone: &'a Zone,
+    judges: &'a dyn Fn(&Origin) -> bool,
+    brake: &'a Brake,
+) -> Result<Wish<'a>> {
+    let policy = context.settings.policy();
+    Ok(Wish {
+        wanted: &zone.wishes.wanted,
+        judges,
+        preserved: &policy.preserved,
+        wildcard_dns: zone.wishes.wildcard_dns,
+        grace: wishes.grace.unwrap_or(policy.grace),
+        interval: None,
+        delete: !wishes.no_delete,
+        comment: context.comment(repository, &zone.at)?,
+        brake,
+        journal_keep: policy.journal_keep,
+    })
+}

@@ -1,0 +1,82 @@
+//! The database, as commands use it: some need it, some only keep its cache up to date.
+
+use std::cell::RefCell;
+use std::io;
+
+use anyhow::{Error, Result};
+use dnsmgmt_core::repository::{DnsRepositoryManager, RepositoryError};
+use dnsmgmt_providers::config::{Database, NamedBy, Settings};
+
+use crate::output::printable_lines;
+
+/// Opens the database, for commands that need it.
+pub(crate) fn open(settings: &Settings) -> Result<DnsRepositoryManager> {
+    let database = settings.database()?;
+    DnsRepositoryManager::open(&database.path).map_err(|error| explain(error, &database))
+}
+
+/// The database, for commands that can do without it.
+#[derive(Debug)]
+pub(crate) struct IfAny(RefCell<Option<DnsRepositoryManager>>);
+
+impl IfAny {
+    /// Opens the database. Where it is somebody's own and there is no place for it there is none; what else goes wrong is said.
+    pub(crate) fn open(settings: &Settings) -> Self {
+        let opened = settings.database_if_any().map_err(Error::from).and_then(|database| {
+            let Some(database) = database else { return Ok(None) };
+            match DnsRepositoryManager::open(&database.path) {
+                Err(error) if database.named_by == NamedBy::User && has_no_folder(&error, &database) => Ok(None),
+                opened => opened.map(Some).map_err(|error| explain(error, &database)),
+            }
+        });
+        Self(RefCell::new(opened.unwrap_or_else(|error| {
+            warn(&error);
+            None
+        })))
+    }
+
+    /// Does something with the database; nothing where there is none. After an error the command goes on without it.
+    pub(crate) fn ask<T>(
+        &self,
+        work: impl FnOnce(&mut DnsRepositoryManager) -> Result<T, RepositoryError>,
+    ) -> Option<T> {
+        let mut repository = self.0.borrow_mut();
+        match work(repository.as_mut()?) {
+            Ok(done) => Some(done),
+            Err(error) => {
+                warn(&error.into());
+                *repository = None;
+                None
+            }
+        }
+    }
+}
+
+/// Says beside what the operating system answered what that means for the place of the database.
+pub(crate) fn explain(error: RepositoryError, database: &Database) -> Error {
+    let (kind, in_its_place) = match &error {
+        RepositoryError::File { source, path, .. } => (source.kind(), *path == database.path),
+        _ => return error.into(),
+    };
+    let named_by = &database.named_by;
+    let explained = match kind {
+        io::ErrorKind::NotFound if in_its_place => format!(
+            "there is no database yet where {named_by} says; the first command that remembers something makes it"
+        ),
+        io::ErrorKind::PermissionDenied if in_its_place => format!(
+            "the database is where {named_by} says and you may not use it; become its owner, or name another with `DNSMGMT_DB`"
+        ),
+        _ => format!("the database cannot be where {named_by} says; name another place with `DNSMGMT_DB`"),
+    };
+    Error::from(error).context(explained)
+}
+
+/// Returns whether there was none, and its folder could not be made.
+fn has_no_folder(error: &RepositoryError, database: &Database) -> bool {
+    let RepositoryError::File { path, source, .. } = error else { return false };
+    *path != database.path || source.kind() == io::ErrorKind::NotADirectory
+}
+
+fn warn(error: &Error) {
+    eprintln!("dns-cli: going on without the database: {}", printable_lines(&format!("{error:#}")));
+}

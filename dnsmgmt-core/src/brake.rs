@@ -1,0 +1,92 @@
+//! Whether a plan deletes so much that a person should look at it first.
+
+use std::collections::BTreeSet;
+
+use crate::plan::{ApprovedPlan, Plan, PlanId};
+use crate::provider::ProviderId;
+use crate::record::RecordKey;
+
+/// From how many deletions on a plan can be held at all.
+const FEWEST: usize = 5;
+
+/// When a plan is held, measured on what its job could delete: never on what the zone holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brake {
+    /// How many of a hundred claims may go in one run.
+    pub max_delete: u8,
+    /// Whether a person lifted the brake for this run.
+    pub force: bool,
+    /// The plan that a person approved.
+    pub approved: Option<Approved>,
+}
+
+/// A plan that was held and that a person approved since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    /// Its id.
+    pub id: PlanId,
+    /// What it was to delete in each zone, where that is remembered: the plan of a dry run is not.
+    pub deletions: BTreeSet<(ProviderId, RecordKey)>,
+}
+
+impl Brake {
+    /// The share where nothing else is said.
+    pub const MAX_DELETE: u8 = 30;
+
+    /// Approves a plan, or holds it. `claims` is how many claims its job could delete at that provider and zone.
+    ///
+    /// Of a plan that was held and is approved, only those deletions are approved that were in it then; the others are reported as not
+    /// tried. Another zone's plan is not approved by it.
+    pub fn approve(&self, plan: Plan, claims: usize) -> Result<ApprovedPlan, Box<Held>> {
+        let deletions = plan.deletions().count();
+        if self.force || !is_too_much(deletions, claims, self.max_delete) {
+            return Ok(ApprovedPlan::by_the_brake(plan));
+        }
+        match &self.approved {
+            Some(approved) if approved.id == plan.id() => Ok(ApprovedPlan::by_the_brake(plan)),
+            Some(Approved { deletions, .. }) if deletions.iter().any(|(zone, _)| zone == plan.provider()) => {
+                let zone = plan.provider().clone();
+                let plan = plan.keep_deletions(|key| deletions.contains(&(zone.clone(), key.clone())));
+                Ok(ApprovedPlan::by_the_brake(plan))
+            }
+            _ => Err(Box::new(Held { id: plan.id(), deletions, claims, max_delete: self.max_delete, plan })),
+        }
+    }
+}
+
+/// A plan that waits for a person.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Its id, by which it can be approved.
+    pub id: PlanId,
+    /// How many claims it would delete.
+    pub deletions: usize,
+    /// Of how many.
+    pub claims: usize,
+    /// How many of a hundred may go.
+    pub max_delete: u8,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// Returns whether so many of so many are at least five and more than the share.
+pub(crate) fn is_too_much(some: usize, all: usize, percent: u8) -> bool {
+    some >= FEWEST && some.saturating_mul(100) > all.saturating_mul(usize::from(percent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_are_never_too_much_and_a_share_is() {
+        assert!(!is_too_much(0, 0, 30));
+        assert!(!is_too_much(4, 4, 30));
+        assert!(is_too_much(5, 5, 30));
+        assert!(!is_too_much(5, 17, 30));
+        assert!(!is_too_much(30, 100, 30), "the share itself is allowed");
+        assert!(is_too_much(31, 100, 30));
+        assert!(is_too_much(5, 1000, 0));
+        assert!(!is_too_much(1000, 1000, 100));
+    }
+}

@@ -1,0 +1,114 @@
+//! For how long each job has observed each zone.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::error::{Failure, RepositoryError};
+use super::{DnsRepositoryManager, row};
+use crate::moment::{Look, Moment};
+use crate::provider::ProviderId;
+
+/// The job that marks orphans: marks are measured with its looks alone.
+pub const MARKING_JOB: &str = "sync";
+
+/// For how long that job had observed the zone `?2` of `?1` at its last look.
+pub(crate) const OBSERVED: &str =
+    "(SELECT observed_ms FROM dns_looks WHERE provider = ?1 AND zone = ?2 AND job = 'sync')";
+
+impl DnsRepositoryManager {
+    /// Writes down that `job` looks at a zone, and returns for how long it has observed it by now. `interval` is how far apart
+    /// its looks are meant to be, where that is configured. See [`Look::after`].
+    pub fn look(
+        &mut self,
+        provider: &ProviderId,
+        job: &str,
+        moment: &Moment,
+        interval: Option<Duration>,
+    ) -> Result<Look, RepositoryError> {
+        self.write("write down a look", |on| {
+            let look = after_last(&on.connection, provider, job, moment, interval)?;
+            put(&on.connection, provider, job, &look, moment)?;
+            if job == MARKING_JOB {
+                date_marks(&on.connection, provider, look.observed)?;
+            }
+            Ok(look)
+        })
+    }
+
+    /// Returns what [`look`](Self::look) would, and writes nothing.
+    pub fn peek_look(
+        &self,
+        provider: &ProviderId,
+        job: &str,
+        moment: &Moment,
+        interval: Option<Duration>,
+    ) -> Result<Look, RepositoryError> {
+        let look = after_last(&self.connection, provider, job, moment, interval);
+        look.map_err(|error| error.at(&self.path, "read the last look"))
+    }
+
+    /// Returns for how long the job that marks orphans had observed a zone at its last look: what those give who do not look
+    /// themselves.
+    pub fn observed(&self, provider: &ProviderId) -> Result<Duration, RepositoryError> {
+        observed(&self.connection, provider).map_err(|error| error.at(&self.path, "read the last look"))
+    }
+}
+
+pub(crate) fn observed(connection: &Connection, provider: &ProviderId) -> Result<Duration, Failure> {
+    Ok(last(connection, provider, MARKING_JOB)?.map_or(Duration::ZERO, |look| look.observed))
+}
+
+fn after_last(
+    connection: &Connection,
+    provider: &ProviderId,
+    job: &str,
+    moment: &Moment,
+    interval: Option<Duration>,
+) -> Result<Look, Failure> {
+    // Counted as it is stored, so that no look gains or loses a part of a millisecond.
+    let moment = Moment { running: row::duration(row::milliseconds(moment.running)), ..moment.clone() };
+    Ok(Look::after(last(connection, provider, job)?.as_ref(), &moment, interval))
+}
+
+fn last(connection: &Connection, provider: &ProviderId, job: &str) -> Result<Option<Look>, Failure> {
+    let sql =
+        "SELECT boot_id, running_ms, observed_ms, gap_ms FROM dns_looks WHERE provider = ?1 AND zone = ?2 AND job = ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let look = statement.query_row(params![provider.name, provider.zone.as_str(), job], |row| {
+        Ok(Look {
+            boot: row.get::<_, String>(0)?.into(),
+            running: row::duration(row.get(1)?),
+            observed: row::duration(row.get(2)?),
+            gap: row.get::<_, Option<i64>>(3)?.map(row::duration),
+        })
+    });
+    Ok(look.optional()?)
+}
+
+fn put(connection: &Connection, provider: &ProviderId, job: &str, look: &Look, moment: &Moment) -> Result<(), Failure> {
+    let sql = "INSERT INTO dns_looks (provider, zone, job, boot_id, running_ms, observed_ms, gap_ms, looked_at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+               ON CONFLICT DO UPDATE SET boot_id = excluded.boot_id, running_ms = excluded.running_ms,
+                   observed_ms = excluded.observed_ms, gap_ms = excluded.gap_ms, looked_at = excluded.looked_at";
+    connection.prepare_cached(sql)?.execute(params![
+        provider.name,
+        provider.zone.as_str(),
+        job,
+        &*look.boot,
+        row::milliseconds(look.running),
+        row::milliseconds(look.observed),
+        look.gap.map(row::milliseconds),
+        row::time(moment.now),
+    ])?;
+    Ok(())
+}
+
+/// Lets marks without an observed time count from this look on, and those from looks that were forgotten.
+fn date_marks(connection: &Connection, provider: &ProviderId, observed: Duration) -> Result<(), Failure> {
+    let sql = "UPDATE dns_tracked_records SET orphaned_observed_ms = ?3
+               WHERE provider = ?1 AND zone = ?2 AND is_orphaned = 1 AND coalesce(orphaned_observed_ms > ?3, 1)";
+    let params = params![provider.name, provider.zone.as_str(), row::milliseconds(observed)];
+    connection.prepare_cached(sql)?.execute(params)?;
+    Ok(())
+}
