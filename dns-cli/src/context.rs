@@ -55,9 +55,12 @@ impl Context {
         for warning in settings.warnings() {
             anstream::eprintln!("{warning}");
         }
+        // The cache may remember a provider that is not configured any more.
+        let as_named = |name: &String| canonical(&settings, name).unwrap_or_else(|_| name.clone());
+        let provider = global.provider.as_ref().map(as_named);
         Ok(Self {
             settings,
-            provider: global.provider.clone(),
+            provider,
             zone: global.zone.clone(),
             patience: Patience { total: global.retry_for, ..Patience::default() },
             run: RunId(fastrand::u64(..)),
@@ -310,6 +313,12 @@ impl Context {
         let progress = |progress: Progress<'_>| line.show(progress);
         patiently(ask, ConnectError::provider_error, &self.patience, self.run, &progress).await
     }
+}
+
+/// Returns the configured name of a provider that may be named by its kind.
+pub(crate) fn canonical(settings: &Settings, name: &str) -> Result<String, Diagnostic> {
+    let found = settings.every_target(Some(name))?.next().map(|(provider, _)| provider.name().to_owned());
+    Ok(found.unwrap_or_else(|| name.to_owned()))
 }
 
 /// A provider that is connected to, with what led to it.

@@ -142,6 +142,15 @@ async fn what_is_there_already_stays_unclaimed_and_is_never_deleted() {
 }
 
 #[tokio::test]
+async fn what_a_command_is_narrowed_to_is_found_or_a_mistake() {
+    let lab = Lab::new();
+    lab.write("wanted.toml", &wanted("lab.example", "web = \"10.0.0.2\"").replace("\n\n", "\nprovider = \"home\"\n\n"));
+    let said = lab.complains("sync -s wanted.toml --zone typo.example", 2).await;
+    assert!(said.contains("no source wants anything in typo.example"), "{said}");
+    assert_eq!(lab.counts("sync -s wanted.toml -p zonefile", 0).await, "1 created", "the only one of its kind");
+}
+
+#[tokio::test]
 async fn a_dry_run_and_a_plan_write_nothing_but_the_cache() {
     let lab = Lab::new();
     lab.want("lab.example", "web = \"10.0.0.2\"\napi = \"10.0.0.3\"");

@@ -18,6 +18,7 @@ use dnsmgmt_core::record_set::{Listing, Scope};
 use dnsmgmt_core::report::{Action, Fate, Outcome};
 use dnsmgmt_core::repository::{DnsRepositoryManager, MARKING_JOB};
 use dnsmgmt_core::tracked::{Bookkeeping, OrphanReason, TrackedRecord};
+use jiff::SignedDuration;
 
 use crate::args::{Change, ReportFormat};
 use crate::context::{Connected, Context};
@@ -168,6 +169,8 @@ pub(crate) async fn carry_out(
     let clock = context.clock.reader();
     let run = context.run(&progress, &clock);
     settle_left_open(repository, &*at.provider, run).await?;
+    let journal_keep = SignedDuration::try_from(context.settings.policy().journal_keep).unwrap_or(SignedDuration::MAX);
+    repository.prune(run.now(), journal_keep)?;
     let done = reconcile::carry_out(repository, &*at.provider, plan.approve_by_hand(), run).await?;
     if let Err(error) = done.written {
         eprintln!("dns-cli: what became of it was not written down, so the next run looks again: {error}");

@@ -19,14 +19,15 @@ use dnsmgmt_providers::source;
 use crate::args::Switch;
 use crate::commands::change::{PATIENCE, exit};
 use crate::confirm;
-use crate::context::{Connected, Context};
+use crate::context::{Connected, Context, canonical};
 use crate::exit::{Exit, UsageError};
 use crate::output::{Finished, print_report, printable_lines};
 use crate::progress::Line;
 
 /// Creates at one provider what is ours at another, verifies it, and only then removes it there.
 pub(crate) async fn run(context: &Context, args: Switch) -> Result<Exit> {
-    let (from, to) = (canonical(context, &args.from)?, canonical(context, &args.to)?);
+    let name = |name| canonical(&context.settings, name);
+    let (from, to) = (name(&args.from)?, name(&args.to)?);
     if from == to {
         bail!(UsageError(format!("the records are to leave `{from}`, so name another provider for them")));
     }
@@ -49,12 +50,6 @@ pub(crate) async fn run(context: &Context, args: Switch) -> Result<Exit> {
     switch.say_who_names_it().await;
     let outcomes = finished.iter().flat_map(|finished| &finished.outcomes);
     Ok(exit(outcomes, false).or(switch.end))
-}
-
-/// Returns the configured name of a provider.
-fn canonical(context: &Context, name: &str) -> Result<String> {
-    let found = context.settings.every_target(Some(name))?.next().map(|(provider, _)| provider.name().to_owned());
-    Ok(found.unwrap_or_else(|| name.to_owned()))
 }
 
 /// A move of all that is ours.
@@ -249,7 +244,7 @@ impl Arrival {
         for tracked in &self.coming {
             let key = &tracked.record.key;
             let here = RecordKey { name: key.name.clone(), data: as_listed(&*self.at.provider, &seen, key) };
-            if seen.records.contains(&here) {
+            if seen.records.get(&here).is_some_and(|there| there.enabled != Some(false)) {
                 join(context, repository, &self.at, &here, tracked)?;
                 arrived.push(key.clone());
             }

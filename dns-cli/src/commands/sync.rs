@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Error, Result};
+use anyhow::{Context as _, Error, Result, bail};
 use dnsmgmt_core::brake::{Approved, Brake};
 use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::plan::PlanId;
@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 
 use crate::args::{Plan, ReportFormat, Sync, Wishes};
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::output::{NotJudged, SyncReport, Synced, age, print_plan, print_synced};
 use crate::progress::Line;
 use crate::wanted::{self, Route, Zone};
@@ -83,6 +83,11 @@ impl<'a> Job<'a> {
         let mut zones = wanted::by_zone(context, &repository, &mut desired, routes, &ids, &mut failures).await?;
         // Where something is wanted comes first: what moves to another provider must have arrived there before it goes here.
         zones.sort_by_key(|zone| zone.wishes.wanted.is_empty());
+        if let Some(zone) =
+            context.zone.as_ref().filter(|_| zones.is_empty() && in_sync.is_empty() && failures.is_empty())
+        {
+            bail!(UsageError(format!("no source wants anything in {zone}, and none that was read did before")));
+        }
         let in_sync = in_sync.into_values().collect();
         Ok(Self { context, wishes, repository, desired, zones, in_sync, failures })
     }

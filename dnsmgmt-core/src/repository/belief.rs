@@ -95,7 +95,7 @@ impl DnsRepositoryManager {
     fn asked_to_go(&self, provider: &ProviderId) -> Result<HashSet<u64>, Failure> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT before ->> '$.name', before ->> '$.type', before ->> '$.content' FROM dns_changes
-             WHERE provider = ?1 AND zone = ?2 AND {TAKEN_AWAY} AND id > coalesce(
+             WHERE provider = ?1 AND zone = ?2 AND {TAKEN_AWAY} AND fate IS NOT 'refused' AND fate IS NOT 'not tried' AND id > coalesce(
                  (SELECT change_id FROM dns_freshness WHERE provider = ?1 AND zone = ?2), 0)
              UNION ALL
              SELECT before ->> '$.name', before ->> '$.type', before ->> '$.content' FROM dns_changes

@@ -44,6 +44,20 @@ fn delete(repository: &mut DnsRepositoryManager, records: Vec<Record>) -> Vec<Ch
 }
 
 #[test]
+fn what_was_not_taken_away_after_all_is_missed() {
+    for (fate, is_excused) in
+        [(Fate::Refused, false), (Fate::NotTried, false), (Fate::Unconfirmed, true), (Fate::Gone, true)]
+    {
+        let place = Place::new();
+        let mut repository = filled(&place);
+        let ids = delete(&mut repository, records(0..10));
+        let outcomes = ids.into_iter().map(|id| (id, fate));
+        repository.conclude(&home(), outcomes, None, noon_and(1)).unwrap();
+        assert_eq!(is_believed(&mut repository, 10..20, 1), is_excused, "{fate}");
+    }
+}
+
+#[test]
 fn what_was_never_listed_has_nothing_to_lack() {
     let place = Place::new();
     assert!(is_believed(&mut place.open(), 0..0, 1));
