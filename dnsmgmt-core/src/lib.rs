@@ -60,3 +60,4 @@ pub mod source;
 pub mod sync;
 pub mod tracked;
 pub mod undo;
+pub mod witness;
