@@ -16,9 +16,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::RunId;
 use dnsmgmt_core::record::{RecordType, Ttl};
+use dnsmgmt_program::args::{Global, ReportFormat, duration};
 
 pub(crate) use adopt::Adopt;
 pub(crate) use named::{Agreement, Named};
@@ -51,32 +51,6 @@ const EXIT_STATUS: &str = "Exit status:
   3  something is unconfirmed, refused, skipped or still there
   4  `sync` would delete so much that a person should look first
   5  asked, and the answer is no (`get` finds nothing, `plan` is not in sync)";
-
-#[derive(Debug, Args)]
-pub(crate) struct Global {
-    /// Reads this configuration instead of dnsmgmt.toml in its usual places
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Uses this provider: a configured name, or a kind
-    #[arg(long, short = 'p', global = true, value_name = "NAME")]
-    pub(crate) provider: Option<String>,
-    /// Uses this zone of the provider
-    #[arg(long, global = true, value_name = "ZONE")]
-    pub(crate) zone: Option<Name>,
-    /// Keeps trying for so long in all, such as 30s, 5m or 0s
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration, default_value = "30s")]
-    pub(crate) retry_for: Duration,
-    /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub(crate) color: Color,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Color {
-    Auto,
-    Always,
-    Never,
-}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -447,12 +421,6 @@ pub(crate) enum ExportFormat {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    Table,
-    Json,
-}
-
 /// Reads the arguments; long options may have a single dash, as Go programs have them (`-domain example.docker`).
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let command = Cli::command();
@@ -492,15 +460,6 @@ fn has_long(command: &clap::Command, option: &str) -> bool {
                 || argument.get_all_aliases().is_some_and(|aliases| aliases.contains(&option))
         })
         || command.get_subcommands().any(|inner| has_long(inner, option))
-}
-
-/// Reads `15m`, `1h 30m`, `PT15M`, or a bare number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let signed: jiff::SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
-    signed.try_into().map_err(|_| "a duration cannot be negative".into())
 }
 
 /// Reads a run as `history` prints it.

@@ -27,9 +27,10 @@ mod why;
 
 use anyhow::Result;
 
-use crate::args::{Command, Global};
-use crate::context::Context;
-use crate::exit::Exit;
+use crate::args::Command;
+use dnsmgmt_program::args::Global;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
 
 /// Runs a command; what it needs of the world is read only by those that ask a provider.
 pub(crate) async fn run(global: &Global, command: Command) -> Result<Exit> {

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Result, bail};
 
-use crate::exit::UsageError;
+use dnsmgmt_program::exit::UsageError;
 
 /// Returns whether there is a person to ask.
 pub(crate) fn can_ask() -> bool {

@@ -7,7 +7,7 @@ use dnsmgmt_core::record_set::Opaque;
 use glob::{MatchOptions, Pattern};
 
 use crate::args::Named;
-use crate::exit::UsageError;
+use dnsmgmt_program::exit::UsageError;
 
 /// What is chosen; what is not said is not looked at.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use dnsmgmt_core::name::Name;
 use dnsmgmt_core::record::{RecordData, RecordType, Ttl};
 use serde::Deserialize;
 
-use crate::exit::UsageError;
-use crate::output::SCHEMA_VERSION;
+use dnsmgmt_program::exit::UsageError;
+use dnsmgmt_program::output::SCHEMA_VERSION;
 
 /// One entry: a name, and what was said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]

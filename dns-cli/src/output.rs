@@ -1,114 +1,11 @@
 //! What a person or a program reads on standard output.
 
-mod age;
 mod claims;
 mod orphans;
 mod records;
-mod report;
 mod synced;
 
-use std::io::{self, Write};
-
-use anyhow::{Context as _, Result};
-use comfy_table::{CellAlignment, Table, presets};
-use dnsmgmt_core::provider::ProviderError;
-use dnsmgmt_core::record::Ttl;
-use serde::Serialize;
-
-pub(crate) use age::age;
 pub(crate) use claims::{Became, Claims, Row, preview_claims, print_claims};
 pub(crate) use orphans::{Orphan, print_orphans};
 pub(crate) use records::{Listed, listed_as_json, print_listed};
-pub(crate) use report::{Finished, preview, print_report};
 pub(crate) use synced::{NotJudged, SyncReport, Synced, duration, print_plan, print_synced};
-
-/// The version of all JSON that this program prints: raised when a field goes or changes its meaning, not when one comes.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
-
-/// Prints to standard output, with its colours only where they are wanted. Whoever closed it has seen enough, as in
-/// `dns-cli list | head`: that is no failure of ours.
-pub(crate) fn print(text: &str) -> Result<()> {
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("write to standard output"),
-        _ => Ok(()),
-    }
-}
-
-/// Prints a value as JSON with the schema's version in front.
-pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
-    print(&to_json(value)?)
-}
-
-/// Returns a value as JSON with the schema's version in front.
-fn to_json(value: &impl Serialize) -> Result<String> {
-    #[derive(Serialize)]
-    struct Versioned<'a, T> {
-        schema_version: u32,
-        #[serde(flatten)]
-        value: &'a T,
-    }
-    Ok(serde_json::to_string_pretty(&Versioned { schema_version: SCHEMA_VERSION, value })? + "\n")
-}
-
-/// Prints rows below a header, in columns.
-pub(crate) fn print_table<const N: usize>(
-    header: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
-) -> Result<()> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    for row in rows {
-        table.add_row(row.map(|cell| printable(&cell)));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2)).set_cell_alignment(CellAlignment::Left);
-    }
-    print(&table.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>())
-}
-
-/// Prints lines as they are, but for what could steer the terminal.
-pub(crate) fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
-    print(&lines.into_iter().map(|line| format!("{}\n", printable(&line))).collect::<String>())
-}
-
-/// Replaces control characters: what stands at a provider was written by anybody, and may try to steer the terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
-}
-
-/// Replaces control characters but for the ends of lines.
-pub(crate) fn printable_lines(text: &str) -> String {
-    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
-}
-
-/// A TTL in JSON: seconds, or `auto`.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum JsonTtl {
-    Seconds(u32),
-    Automatic(&'static str),
-}
-
-impl From<Ttl> for JsonTtl {
-    fn from(ttl: Ttl) -> Self {
-        match ttl {
-            Ttl::Automatic => Self::Automatic("auto"),
-            Ttl::Seconds(seconds) => Self::Seconds(seconds),
-        }
-    }
-}
-
-/// An error of a provider in JSON.
-#[derive(Debug, Serialize)]
-pub(crate) struct JsonError {
-    doing: String,
-    answered: String,
-    hint: Option<String>,
-}
-
-impl From<&ProviderError> for JsonError {
-    fn from(error: &ProviderError) -> Self {
-        Self { doing: error.doing.clone(), answered: error.answered.clone(), hint: error.hint.clone() }
-    }
-}

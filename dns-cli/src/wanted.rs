@@ -11,9 +11,9 @@ use dnsmgmt_core::source::{Desired, Place, Wanted};
 use dnsmgmt_providers::config::Target;
 use dnsmgmt_providers::source;
 
-use crate::context::{Connected, Context};
-use crate::exit::UsageError;
-use crate::held;
+use dnsmgmt_program::context::{Connected, Context};
+use dnsmgmt_program::exit::UsageError;
+use dnsmgmt_program::held;
 
 /// A zone that a synchronisation is about.
 pub(crate) struct Zone {

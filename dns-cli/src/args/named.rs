@@ -3,7 +3,7 @@
 use clap::Args;
 use dnsmgmt_core::record::RecordType;
 
-use super::ReportFormat;
+use dnsmgmt_program::args::ReportFormat;
 
 /// Records by their names, types and values.
 #[derive(Debug, Args)]

@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Agreement, Change, Named, ReportFormat};
+use super::{Agreement, Change, Named};
+use dnsmgmt_program::args::ReportFormat;
 
 /// Looks after orphans: what is ours, and wanted by nobody any more or gone from its provider
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use dnsmgmt_core::plan::PlanId;
 
-use super::{ReportFormat, duration};
+use dnsmgmt_program::args::{ReportFormat, duration};
 
 /// Makes the providers hold what the sources want
 ///

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ReportFormat;
+use dnsmgmt_program::args::ReportFormat;
 
 #[derive(Debug, Args)]
 pub(crate) struct Trust {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{ReportFormat, duration};
+use dnsmgmt_program::args::{ReportFormat, duration};
 
 /// Tells why a name is as it is: who wants it, whose it is, what was last changed, what the provider says now
 ///

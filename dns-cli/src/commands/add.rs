@@ -10,9 +10,9 @@ use dnsmgmt_core::record::Record;
 
 use crate::args::{Add, Attributes};
 use crate::commands::change::{self, same_place, standard_input};
-use crate::context::Context;
-use crate::exit::{Exit, UsageError};
 use crate::input::{Entry, parse_value};
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::{Exit, UsageError};
 
 pub(crate) async fn run(context: &Context, args: Add) -> Result<Exit> {
     let entries = if args.domain.as_given() == "-" { standard_input()? } else { Vec::new() };

@@ -7,10 +7,11 @@ use dnsmgmt_core::repository::DnsRepositoryManager;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::args::{Cache, ReportFormat};
-use crate::context::Context;
-use crate::exit::Exit;
-use crate::output::{age, print_json, print_table};
+use crate::args::Cache;
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::{age, print_json, print_table};
 
 pub(crate) async fn run(context: &Context, command: Cache) -> Result<Exit> {
     match command {

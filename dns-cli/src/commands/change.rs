@@ -20,12 +20,14 @@ use dnsmgmt_core::repository::{DnsRepositoryManager, MARKING_JOB};
 use dnsmgmt_core::tracked::{Bookkeeping, OrphanReason, TrackedRecord};
 use jiff::SignedDuration;
 
-use crate::args::{Change, ReportFormat};
-use crate::context::{Connected, Context};
-use crate::exit::{Exit, UsageError};
+use crate::args::Change;
 use crate::input::{self, Entry};
-use crate::output::{Finished, print_report};
-use crate::progress::Line;
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::context::{Connected, Context};
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::failure::failed;
+use dnsmgmt_program::output::{Finished, print_report};
+use dnsmgmt_program::progress::Line;
 
 /// How long a command by hand waits while another program changes records at the same provider.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -141,7 +143,7 @@ pub(crate) async fn finish(
         Some(error) if finished.is_empty() => Err(error),
         Some(error) => {
             report(&finished, dry_run, output)?;
-            Ok(crate::failed(&error.context("the rest was not tried")))
+            Ok(failed(&error.context("the rest was not tried")))
         }
         None => report(&finished, dry_run, output),
     }
@@ -164,7 +166,7 @@ pub(crate) async fn carry_out(
         return Ok(plan.preview());
     }
     let _lock = context.lock(repository.path(), &at.id().name, PATIENCE).await?;
-    let line = Line::new();
+    let line = Line::start();
     let progress = |progress: Progress<'_>| line.show(progress);
     let clock = context.clock.reader();
     let run = context.run(&progress, &clock);

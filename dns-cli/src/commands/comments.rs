@@ -10,7 +10,7 @@ use dnsmgmt_core::report::Fate;
 use dnsmgmt_core::repository::DnsRepositoryManager;
 
 use crate::commands::change::carry_out;
-use crate::context::{Connected, Context};
+use dnsmgmt_program::context::{Connected, Context};
 
 /// What became of comments.
 pub(crate) struct Commented(Result<BTreeMap<RecordKey, Fate>>);

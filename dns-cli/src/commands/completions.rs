@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::CommandFactory;
 
 use crate::args::{Cli, Completions};
-use crate::exit::Exit;
-use crate::output::print;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::print;
 
 pub(crate) fn run(args: &Completions) -> Result<Exit> {
     // Generated into memory first, because the generator panics where standard output is closed.

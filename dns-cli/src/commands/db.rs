@@ -7,12 +7,13 @@ use dnsmgmt_core::repository::{Examination, RepositoryError, back_up, examine};
 use dnsmgmt_providers::config::Database;
 use serde::Serialize;
 
-use crate::args::{Db, DbBackup, ReportFormat};
+use crate::args::{Db, DbBackup};
 use crate::commands::rebuild;
-use crate::context::Context;
-use crate::database::explain;
-use crate::exit::Exit;
-use crate::output::{print_json, print_lines, print_table};
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::database::explain;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::{print_json, print_lines, print_table};
 
 pub(crate) async fn run(context: &Context, command: Db) -> Result<Exit> {
     let database = context.settings.database()?;

@@ -11,10 +11,10 @@ use dnsmgmt_core::record::RecordData;
 use crate::args::Delete;
 use crate::commands::change::{self, same_place, standard_input};
 use crate::confirm;
-use crate::context::Context;
-use crate::exit::{Exit, UsageError};
 use crate::input::{Entry, parse_value};
-use crate::output::printable_lines;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::output::printable_lines;
 
 pub(crate) async fn run(context: &Context, args: Delete) -> Result<Exit> {
     let listed = args.domain.as_given() == "-";

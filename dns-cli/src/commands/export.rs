@@ -11,10 +11,11 @@ use dnsmgmt_core::record::{Record, Ttl};
 use jiff::Unit;
 
 use crate::args::{Export, ExportFormat};
-use crate::context::Context;
-use crate::exit::{Exit, UsageError};
-use crate::held::Held;
-use crate::output::{Listed, listed_as_json, print, printable};
+use crate::output::{Listed, listed_as_json};
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::held::Held;
+use dnsmgmt_program::output::{print, printable};
 
 /// What records get whose TTL the provider chooses: a zone file has to say one. It is what Cloudflare's automatic one stands for
 /// (<https://developers.cloudflare.com/dns/manage-dns-records/reference/ttl/>).

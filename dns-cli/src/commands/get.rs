@@ -8,11 +8,12 @@ use dnsmgmt_core::record::RecordKey;
 use dnsmgmt_core::record_set::Scope;
 
 use crate::args::Get;
-use crate::context::Context;
-use crate::exit::{Exit, UsageError};
-use crate::held::Held;
 use crate::input::parse_value;
-use crate::output::{Listed, print_listed, printable};
+use crate::output::{Listed, print_listed};
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::held::Held;
+use dnsmgmt_program::output::printable;
 
 pub(crate) async fn run(context: &Context, args: Get) -> Result<Exit> {
     let name = Name::parse(args.domain.as_given())?;

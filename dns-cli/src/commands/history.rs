@@ -8,10 +8,11 @@ use dnsmgmt_core::repository::{Journal, JournalEntry, RepositoryError};
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
-use crate::args::{History, ReportFormat};
-use crate::context::Context;
-use crate::exit::Exit;
-use crate::output::{JsonTtl, print_json, print_table};
+use crate::args::History;
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::{JsonTtl, print_json, print_table};
 
 /// What stands in the place of a fate until a listing said one.
 const OPEN: &str = "open";

@@ -15,10 +15,10 @@ use dnsmgmt_providers::zonefile::{Zonefile, ZonefileConfig};
 use crate::args::{Attributes, Import};
 use crate::commands::add;
 use crate::commands::change::{self, same_place};
-use crate::context::Context;
-use crate::exit::{Exit, UsageError};
 use crate::input::{self, Entry};
-use crate::output::printable;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::output::printable;
 
 pub(crate) async fn run(context: &Context, args: Import) -> Result<Exit> {
     let entries = read(context, &args.file).await?;

@@ -4,11 +4,11 @@ use anyhow::Result;
 use dnsmgmt_core::mark::Marks;
 
 use crate::args::List;
-use crate::context::Context;
-use crate::exit::Exit;
 use crate::filter::Filter;
-use crate::held::Held;
 use crate::output::{Listed, print_listed};
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::held::Held;
 
 pub(crate) async fn run(context: &Context, args: List) -> Result<Exit> {
     let name = args.pattern.as_deref().or(args.name.as_deref());

@@ -5,8 +5,8 @@ use clap::CommandFactory;
 use clap_mangen::Man as Page;
 
 use crate::args::{Cli, Man};
-use crate::exit::Exit;
-use crate::output::print;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::print;
 
 pub(crate) fn run(args: &Man) -> Result<Exit> {
     match &args.dir {

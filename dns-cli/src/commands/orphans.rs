@@ -13,13 +13,15 @@ use dnsmgmt_core::report::{Action, Fate, Outcome};
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_core::tracked::OrphanReason;
 
-use crate::args::{Named, Orphans, OrphansDelete, OrphansList, OrphansRestore, ReportFormat};
+use crate::args::{Named, Orphans, OrphansDelete, OrphansList, OrphansRestore};
 use crate::commands::change::{Planned, marks_elsewhere, report};
 use crate::confirm::agree;
-use crate::context::{Connected, Context};
-use crate::exit::Exit;
 use crate::filter::Filter;
-use crate::output::{Finished, Orphan, preview, print_orphans};
+use crate::output::{Orphan, print_orphans};
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::context::{Connected, Context};
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::{Finished, preview};
 
 pub(crate) async fn run(context: &Context, command: Orphans) -> Result<Exit> {
     match command {

@@ -5,11 +5,12 @@ use dnsmgmt_core::provider::{Capabilities, DnsProvider, ListingSupport, TtlSuppo
 use dnsmgmt_core::record_set::Scope;
 use serde::Serialize;
 
-use crate::args::{Provider, ReportFormat};
+use crate::args::Provider;
 use crate::commands::{switch, trust};
-use crate::context::{Context, Zoned};
-use crate::exit::Exit;
-use crate::output::{print_json, print_lines, print_table};
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::context::{Context, Zoned};
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::{print_json, print_lines, print_table};
 
 pub(crate) async fn run(context: &Context, command: Provider) -> Result<Exit> {
     match command {

@@ -9,11 +9,12 @@ use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::record::Record;
 use serde::Serialize;
 
-use crate::args::{DbRebuild, ReportFormat};
+use crate::args::DbRebuild;
 use crate::confirm::agree;
-use crate::context::Context;
-use crate::exit::{Exit, UsageError};
-use crate::output::{print_json, print_lines};
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::output::{print_json, print_lines};
 
 pub(crate) async fn run(context: &Context, args: DbRebuild) -> Result<Exit> {
     let agreement = &args.agreement;

@@ -9,10 +9,10 @@ use dnsmgmt_core::tracked::{OrphanReason, TrackedRecord};
 use crate::args::Release;
 use crate::commands::comments::set_comments;
 use crate::confirm::agree;
-use crate::context::{Connected, Context};
-use crate::exit::Exit;
 use crate::filter::Filter;
 use crate::output::{Became, Claims, Row, preview_claims, print_claims};
+use dnsmgmt_program::context::{Connected, Context};
+use dnsmgmt_program::exit::Exit;
 
 const NOTHING: &str = "nothing of ours is named like that";
 

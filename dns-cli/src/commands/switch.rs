@@ -19,10 +19,11 @@ use dnsmgmt_providers::source;
 use crate::args::Switch;
 use crate::commands::change::{PATIENCE, exit};
 use crate::confirm;
-use crate::context::{Connected, Context, canonical};
-use crate::exit::{Exit, UsageError};
-use crate::output::{Finished, print_report, printable_lines};
-use crate::progress::Line;
+use dnsmgmt_program::context::{Connected, Context, canonical};
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::failure::failed;
+use dnsmgmt_program::output::{Finished, print_report, printable_lines};
+use dnsmgmt_program::progress::Line;
 
 /// Creates at one provider what is ours at another, verifies it, and only then removes it there.
 pub(crate) async fn run(context: &Context, args: Switch) -> Result<Exit> {
@@ -154,7 +155,7 @@ impl<'a> Move<'a> {
             let mut outcomes = Vec::new();
             match arrival.carry_out(self.context, repository, &mut outcomes).await {
                 Ok(here) => arrived.extend(here),
-                Err(error) => self.end = self.end.or(crate::failed(&error)),
+                Err(error) => self.end = self.end.or(failed(&error)),
             }
             finished.push(Finished { provider: arrival.at.id().clone(), outcomes });
         }
@@ -167,7 +168,7 @@ impl<'a> Move<'a> {
             }
             match departure.carry_out(self.context, repository).await {
                 Ok(outcomes) => finished.push(Finished { provider: id.clone(), outcomes }),
-                Err(error) => self.end = self.end.or(crate::failed(&error)),
+                Err(error) => self.end = self.end.or(failed(&error)),
             }
         }
         Ok(finished)
@@ -287,7 +288,7 @@ fn join(
 
 /// Settles what an earlier run left open.
 async fn settle(context: &Context, repository: &mut DnsRepositoryManager, at: &Connected) -> Result<()> {
-    let line = Line::new();
+    let line = Line::start();
     let progress = |progress: Progress<'_>| line.show(progress);
     let clock = context.clock.reader();
     settle_left_open(repository, &*at.provider, context.run(&progress, &clock)).await?;
@@ -304,7 +305,7 @@ async fn apply(
     if plan.is_empty() {
         return Ok((plan.preview(), None));
     }
-    let line = Line::new();
+    let line = Line::start();
     let progress = |progress: Progress<'_>| line.show(progress);
     let clock = context.clock.reader();
     let run = context.run(&progress, &clock);

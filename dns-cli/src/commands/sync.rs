@@ -15,12 +15,15 @@ use dnsmgmt_core::source::Desired;
 use dnsmgmt_core::sync::{Evidence, idle};
 use jiff::SignedDuration;
 
-use crate::args::{Plan, ReportFormat, Sync, Wishes};
-use crate::context::Context;
-use crate::exit::{Exit, UsageError};
-use crate::output::{NotJudged, SyncReport, Synced, age, print_plan, print_synced};
-use crate::progress::Line;
+use crate::args::{Plan, Sync, Wishes};
+use crate::output::{NotJudged, SyncReport, Synced, print_plan, print_synced};
 use crate::wanted::{self, Route, Zone};
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::failure::failed;
+use dnsmgmt_program::output::age;
+use dnsmgmt_program::progress::Line;
 
 /// How long `--wait` waits for another program: longer than any run.
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
@@ -114,7 +117,7 @@ impl<'a> Job<'a> {
 
     async fn preview_zone(&mut self, zone: &Zone, brake: &Brake) -> Result<Reconciled> {
         self.context.same_endpoint(&mut self.repository, &zone.at)?;
-        let line = Line::new();
+        let line = Line::start();
         let progress = |progress: Progress<'_>| line.show(progress);
         let clock = self.context.clock.reader();
         let judges = |origin: &Origin| self.desired.judges(origin);
@@ -148,7 +151,7 @@ impl<'a> Job<'a> {
 
     async fn sync_zone(&mut self, zone: &Zone, brake: &Brake) -> Result<Reconciled> {
         self.context.same_endpoint(&mut self.repository, &zone.at)?;
-        let line = Line::new();
+        let line = Line::start();
         let progress = |progress: Progress<'_>| line.show(progress);
         let clock = self.context.clock.reader();
         let judges = |origin: &Origin| self.desired.judges(origin);
@@ -182,11 +185,11 @@ impl<'a> Job<'a> {
         for (origin, why) in &self.desired.unreadable {
             eprintln!(
                 "dns-cli: {}",
-                crate::output::printable_lines(&format!("{origin}: {why}; nothing of it was judged"))
+                dnsmgmt_program::output::printable_lines(&format!("{origin}: {why}; nothing of it was judged"))
             );
         }
         for failure in &self.failures {
-            crate::failed(failure);
+            failed(failure);
         }
         let of_sources = if self.desired.unreadable.is_empty() { Exit::Done } else { Exit::Unsettled };
         let of_failures = if self.failures.is_empty() { Exit::Done } else { Exit::CouldNotRun };

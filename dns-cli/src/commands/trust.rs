@@ -6,10 +6,12 @@ use dnsmgmt_core::repository::{DnsRepositoryManager, Endpoint};
 use dnsmgmt_providers::config::Target;
 use serde::Serialize;
 
-use crate::args::{ReportFormat, Trust};
-use crate::context::Context;
-use crate::exit::Exit;
-use crate::output::{print_json, print_lines};
+use crate::args::Trust;
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::failure::failed;
+use dnsmgmt_program::output::{print_json, print_lines};
 
 #[derive(Serialize)]
 struct Trusts {
@@ -47,7 +49,7 @@ pub(crate) async fn run(context: &Context, args: Trust) -> Result<Exit> {
         ReportFormat::Table => print_lines(zones.iter().map(sentence))?,
     }
     for failure in &failures {
-        crate::failed(failure);
+        failed(failure);
     }
     Ok(if failures.is_empty() { Exit::Done } else { Exit::CouldNotRun })
 }

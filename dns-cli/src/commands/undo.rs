@@ -14,9 +14,9 @@ use dnsmgmt_core::undo::undo;
 use crate::args::{Undo, Undone};
 use crate::commands::change::{Planned, finish};
 use crate::confirm::agree;
-use crate::context::Context;
-use crate::exit::Exit;
-use crate::output::{Finished, preview, printable};
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::{Finished, preview, printable};
 
 pub(crate) async fn run(context: &Context, args: Undo) -> Result<Exit> {
     let agreement = &args.agreement;

@@ -9,9 +9,9 @@ use dnsmgmt_core::report::Action;
 
 use crate::args::Update;
 use crate::commands::change;
-use crate::context::Context;
-use crate::exit::{Exit, UsageError};
 use crate::input::parse_value;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::{Exit, UsageError};
 
 pub(crate) async fn run(context: &Context, args: Update) -> Result<Exit> {
     let name = Name::parse(args.domain.as_given())?;

@@ -19,9 +19,9 @@ use dnsmgmt_providers::source;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::args::Why;
-use crate::context::Context;
-use crate::exit::Exit;
-use crate::held;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::held;
 
 use tell::{AtZone, Explained, OfRecord, Unasked, tell};
 

@@ -11,9 +11,9 @@ use dnsmgmt_core::record_set::Opaque;
 use dnsmgmt_core::report::Fate;
 use serde::Serialize;
 
-use super::{print, print_json, printable};
-use crate::args::ReportFormat;
-use crate::exit::Exit;
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::{print, print_json, printable};
 
 /// What became of our claims on the records of one zone.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use jiff::Unit;
 use serde::Serialize;
 
 use super::synced::duration;
-use super::{JsonTtl, print_json, print_table};
-use crate::args::ReportFormat;
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::output::{JsonTtl, print_json, print_table};
 
 /// What is ours, and an orphan.
 #[derive(Debug)]

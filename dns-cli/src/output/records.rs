@@ -10,8 +10,8 @@ use dnsmgmt_core::record_set::Opaque;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{JsonTtl, print, print_table, printable, to_json};
 use crate::args::ListFormat;
+use dnsmgmt_program::output::{JsonTtl, print, print_table, printable, to_json};
 
 /// What was found at one provider.
 #[derive(Debug)]

@@ -16,10 +16,10 @@ use dnsmgmt_core::sync::Idle;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::report::{JsonChange, json_change, style, subject, write_outcome};
-use super::{print, print_json, printable};
-use crate::args::ReportFormat;
-use crate::exit::Exit;
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::{JsonChange, json_change, style, subject, write_outcome};
+use dnsmgmt_program::output::{print, print_json, printable};
 
 /// What a synchronisation of one zone came to.
 #[derive(Debug)]

@@ -15,9 +15,10 @@ use dnsmgmt_core::tracked::{OrphanReason, Orphaned, TrackedRecord};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::args::ReportFormat;
 use crate::commands::history::{self, Change, change};
-use crate::output::{JsonTtl, age, duration, print_json, print_lines};
+use crate::output::duration;
+use dnsmgmt_program::args::ReportFormat;
+use dnsmgmt_program::output::{JsonTtl, age, print_json, print_lines};
 
 /// All that there is to tell about a name.
 pub(super) struct Explained {

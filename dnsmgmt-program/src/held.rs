@@ -15,17 +15,19 @@ use crate::output::age;
 
 /// What a provider holds in a zone.
 #[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) provider: ProviderId,
-    pub(crate) listing: Listing,
+pub struct Held {
+    /// The provider and the zone.
+    pub provider: ProviderId,
+    /// What it holds there.
+    pub listing: Listing,
     /// When it was listed, if it is what the cache holds.
-    pub(crate) cached_at: Option<Timestamp>,
+    pub cached_at: Option<Timestamp>,
 }
 
 impl Context {
     /// Lists every zone that the command may be about. What the cache holds of it and was listed completely less than `max_age` ago
     /// is taken instead, and its age said on standard error.
-    pub(crate) async fn held(&self, max_age: Option<Duration>) -> Result<Asked<Held>> {
+    pub async fn held(&self, max_age: Option<Duration>) -> Result<Asked<Held>> {
         let cached = |target: &Target| self.cached(target, None, max_age?);
         let held = self.each_unless(cached, async |at| self.list(&at).await).await?;
         for zone in &held.answers {
@@ -36,7 +38,7 @@ impl Context {
 
     /// Returns what the cache holds of the zone of a name, if all of it was listed less than `max_age` ago; its age is said on
     /// standard error.
-    pub(crate) fn held_at(&self, name: &Name, max_age: Duration) -> Option<Held> {
+    pub fn held_at(&self, name: &Name, max_age: Duration) -> Option<Held> {
         // What is wrong with the configuration is said when the provider is asked.
         let target = self.settings.select(self.provider.as_deref(), self.zone.as_ref(), Some(name)).ok()?;
         let held = self.cached(&target, Some(name), max_age)?.pop()?;
@@ -77,7 +79,7 @@ impl Context {
 }
 
 /// Returns the zones of a target. Where only the provider knows them, they are those of its name that the cache knows.
-pub(crate) fn zones(repository: &DnsRepositoryManager, target: &Target) -> Result<Vec<ProviderId>, RepositoryError> {
+pub fn zones(repository: &DnsRepositoryManager, target: &Target) -> Result<Vec<ProviderId>, RepositoryError> {
     if let Some(zone) = target.zone() {
         return Ok(vec![ProviderId { name: target.provider().into(), zone: zone.clone() }]);
     }
@@ -86,7 +88,7 @@ pub(crate) fn zones(repository: &DnsRepositoryManager, target: &Target) -> Resul
 }
 
 /// Returns the zone that holds a name: the deepest of those of a provider.
-pub(crate) fn holding<'a>(zones: &'a [ProviderId], name: &Name) -> Option<&'a ProviderId> {
+pub fn holding<'a>(zones: &'a [ProviderId], name: &Name) -> Option<&'a ProviderId> {
     let depth = |zone: &Name| zone.labels().count();
     let named = zones.iter().filter(|known| known.zone_name().is_some_and(|zone| name.is_within(zone)));
     // A zone that is known by its id alone holds whatever it is asked for.

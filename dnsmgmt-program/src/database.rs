@@ -7,21 +7,21 @@ use anyhow::{Error, Result};
 use dnsmgmt_core::repository::{DnsRepositoryManager, RepositoryError};
 use dnsmgmt_providers::config::{Database, NamedBy, Settings};
 
-use crate::output::printable_lines;
+use crate::failure::complain;
 
 /// Opens the database, for commands that need it.
-pub(crate) fn open(settings: &Settings) -> Result<DnsRepositoryManager> {
+pub fn open(settings: &Settings) -> Result<DnsRepositoryManager> {
     let database = settings.database()?;
     DnsRepositoryManager::open(&database.path).map_err(|error| explain(error, &database))
 }
 
 /// The database, for commands that can do without it.
 #[derive(Debug)]
-pub(crate) struct IfAny(RefCell<Option<DnsRepositoryManager>>);
+pub struct IfAny(RefCell<Option<DnsRepositoryManager>>);
 
 impl IfAny {
     /// Opens the database. Where it is somebody's own and there is no place for it there is none; what else goes wrong is said.
-    pub(crate) fn open(settings: &Settings) -> Self {
+    pub fn open(settings: &Settings) -> Self {
         let opened = settings.database_if_any().map_err(Error::from).and_then(|database| {
             let Some(database) = database else { return Ok(None) };
             match DnsRepositoryManager::open(&database.path) {
@@ -36,10 +36,7 @@ impl IfAny {
     }
 
     /// Does something with the database; nothing where there is none. After an error the command goes on without it.
-    pub(crate) fn ask<T>(
-        &self,
-        work: impl FnOnce(&mut DnsRepositoryManager) -> Result<T, RepositoryError>,
-    ) -> Option<T> {
+    pub fn ask<T>(&self, work: impl FnOnce(&mut DnsRepositoryManager) -> Result<T, RepositoryError>) -> Option<T> {
         let mut repository = self.0.borrow_mut();
         match work(repository.as_mut()?) {
             Ok(done) => Some(done),
@@ -53,7 +50,7 @@ impl IfAny {
 }
 
 /// Says beside what the operating system answered what that means for the place of the database.
-pub(crate) fn explain(error: RepositoryError, database: &Database) -> Error {
+pub fn explain(error: RepositoryError, database: &Database) -> Error {
     let (kind, in_its_place) = match &error {
         RepositoryError::File { source, path, .. } => (source.kind(), *path == database.path),
         _ => return error.into(),
@@ -78,5 +75,5 @@ fn has_no_folder(error: &RepositoryError, database: &Database) -> bool {
 }
 
 fn warn(error: &Error) {
-    eprintln!("dns-cli: going on without the database: {}", printable_lines(&format!("{error:#}")));
+    complain(&format!("going on without the database: {error:#}"));
 }

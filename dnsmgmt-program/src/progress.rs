@@ -10,11 +10,11 @@ use crate::output::printable;
 
 /// A line on standard error that says what a run is doing, if that is a terminal.
 #[derive(Debug)]
-pub(crate) struct Line(Option<ProgressBar>);
+pub struct Line(Option<ProgressBar>);
 
 impl Line {
     /// Returns a line for one run; it goes when dropped.
-    pub(crate) fn new() -> Self {
+    pub fn start() -> Self {
         Self(io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
             bar.enable_steady_tick(Duration::from_millis(100));
@@ -23,7 +23,7 @@ impl Line {
     }
 
     /// Shows what the run is doing now.
-    pub(crate) fn show(&self, progress: Progress<'_>) {
+    pub fn show(&self, progress: Progress<'_>) {
         let Some(bar) = &self.0 else { return };
         match progress {
             Progress::Looking => text(bar, "listing".into()),

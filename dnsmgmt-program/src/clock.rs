@@ -13,26 +13,26 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The clocks of this machine in this boot.
 #[derive(Debug)]
-pub(crate) struct Clock {
+pub struct Clock {
     boot: Arc<str>,
 }
 
 impl Clock {
     /// Reads which boot this is. Where the system does not say it, every run counts as a boot of its own.
-    pub(crate) fn new() -> Self {
+    pub fn of_this_boot() -> Self {
         let said = fs::read_to_string(BOOT_ID).ok().map(|text| text.trim().to_owned()).filter(|id| !id.is_empty());
         let boot = said.unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
         Self { boot: boot.into() }
     }
 
     /// Returns a way to read them, for what the library does.
-    pub(crate) fn reader(&self) -> impl Fn() -> Moment + Sync {
+    pub fn reader(&self) -> impl Fn() -> Moment + Sync {
         || self.moment()
     }
 
     /// Returns the moment that it is.
     #[expect(clippy::disallowed_methods, reason = "the one place where this program reads its clocks")]
-    pub(crate) fn moment(&self) -> Moment {
+    pub fn moment(&self) -> Moment {
         Moment { now: Timestamp::now(), boot: self.boot.clone(), running: running() }
     }
 }
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn two_looks_are_in_one_boot_and_in_order() {
-        let (first, second) = (Clock::new().moment(), Clock::new().moment());
+        let (first, second) = (Clock::of_this_boot().moment(), Clock::of_this_boot().moment());
         assert!(!first.boot.is_empty());
         assert!(first.running > Duration::ZERO && first.running <= second.running);
         if cfg!(target_os = "linux") {

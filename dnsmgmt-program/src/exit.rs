@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// What a run ended with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// Done and verified.
     Done = 0,
     /// It could not run.
@@ -21,7 +21,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// Returns the graver of two: what could not run first, then what waits for a person, then what is open.
-    pub(crate) fn or(self, other: Self) -> Self {
+    pub fn or(self, other: Self) -> Self {
         let gravity = |exit: Self| match exit {
             Self::Done => 0,
             Self::No => 1,
@@ -42,7 +42,7 @@ impl From<Exit> for ExitCode {
 
 /// A request that makes no sense as it is; nothing was done.
 #[derive(Debug)]
-pub(crate) struct UsageError(pub(crate) String);
+pub struct UsageError(pub String);
 
 impl std::fmt::Display for UsageError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -25,20 +25,27 @@ use crate::args::Global;
 use crate::clock::Clock;
 use crate::database::{self, IfAny};
 use crate::exit::Exit;
-use crate::output::printable_lines;
+use crate::failure::{complain, failed};
+use crate::name::name;
 use crate::progress::Line;
 
 /// What a command needs of the world, read once.
 #[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) settings: Settings,
-    pub(crate) provider: Option<String>,
-    pub(crate) zone: Option<Name>,
-    pub(crate) patience: Patience,
-    pub(crate) run: RunId,
-    pub(crate) clock: Clock,
+pub struct Context {
+    /// The configuration.
+    pub settings: Settings,
+    /// The provider that was named.
+    pub provider: Option<String>,
+    /// The zone that was named.
+    pub zone: Option<Name>,
+    /// How long it keeps trying.
+    pub patience: Patience,
+    /// This run.
+    pub run: RunId,
+    /// The clocks.
+    pub clock: Clock,
     /// The current folder, in which relative paths begin.
-    pub(crate) folder: PathBuf,
+    pub folder: PathBuf,
     /// Whether a zone file that is missing may be made.
     make_missing: bool,
     /// The database, once it was asked for by what can do without it.
@@ -47,7 +54,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// Reads the environment and the configuration.
-    pub(crate) fn new(global: &Global) -> Result<Self> {
+    pub fn new(global: &Global) -> Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "the one place where this program reads its environment")]
         let environment: Environment = std::env::vars_os().collect();
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
@@ -64,7 +71,7 @@ impl Context {
             zone: global.zone.clone(),
             patience: Patience { total: global.retry_for, ..Patience::default() },
             run: RunId(fastrand::u64(..)),
-            clock: Clock::new(),
+            clock: Clock::of_this_boot(),
             folder,
             make_missing: false,
             database: OnceCell::new(),
@@ -72,18 +79,18 @@ impl Context {
     }
 
     /// Lets a zone file that is missing be made.
-    pub(crate) fn make_missing(self) -> Self {
+    pub fn make_missing(self) -> Self {
         Self { make_missing: true, ..self }
     }
 
     /// Returns the provider and zone of a name.
-    pub(crate) async fn provider_of(&self, name: &Name) -> Result<Connected> {
+    pub async fn provider_of(&self, name: &Name) -> Result<Connected> {
         let target = self.settings.select(self.provider.as_deref(), self.zone.as_ref(), Some(name))?;
         Ok(self.connect(target).await?)
     }
 
     /// Returns the providers and zones of the names, each with those that belong there.
-    pub(crate) async fn providers_of(&self, names: &[Name]) -> Result<Vec<Connected>> {
+    pub async fn providers_of(&self, names: &[Name]) -> Result<Vec<Connected>> {
         let mut providers = Vec::new();
         let targets = self.settings.targets_for(self.provider.as_deref(), self.zone.as_ref(), names)?;
         for target in self.located(targets).await? {
@@ -93,7 +100,7 @@ impl Context {
     }
 
     /// Returns one target for each zone, where only the service knows which zones hold the names.
-    pub(crate) async fn located(&self, targets: Vec<Target>) -> Result<Vec<Target>, ConnectError> {
+    pub async fn located(&self, targets: Vec<Target>) -> Result<Vec<Target>, ConnectError> {
         let mut located = Vec::new();
         for target in self.looked_up(targets).await? {
             located.extend(self.locate(&target).await?);
@@ -102,18 +109,18 @@ impl Context {
     }
 
     /// Returns the targets in their order, with their zones looked up together where one call will do.
-    pub(crate) async fn looked_up(&self, targets: Vec<Target>) -> Result<Vec<Target>, ConnectError> {
+    pub async fn looked_up(&self, targets: Vec<Target>) -> Result<Vec<Target>, ConnectError> {
         self.patiently(async || look_up(targets.clone()).await).await
     }
 
     /// Asks every zone that the command may be about: all of the chosen provider, or of all providers.
-    pub(crate) async fn each<T>(&self, ask: impl AsyncFn(Connected) -> Result<T>) -> Result<Asked<T>> {
+    pub async fn each<T>(&self, ask: impl AsyncFn(Connected) -> Result<T>) -> Result<Asked<T>> {
         self.each_unless(|_| None, ask).await
     }
 
     /// Asks every zone that the command may be about, but for those of a target whose answers are known: that one is not even
     /// connected to.
-    pub(crate) async fn each_unless<T>(
+    pub async fn each_unless<T>(
         &self,
         known: impl Fn(&Target) -> Option<Vec<T>>,
         ask: impl AsyncFn(Connected) -> Result<T>,
@@ -138,7 +145,7 @@ impl Context {
     }
 
     /// Lists those zones completely, to change something there. One that cannot be listed hides no other.
-    pub(crate) async fn look_at_all(
+    pub async fn look_at_all(
         &self,
         repository: &mut DnsRepositoryManager,
         zones: Asked<Connected>,
@@ -152,7 +159,7 @@ impl Context {
     }
 
     /// Connects to a zone that is known from our memory.
-    pub(crate) async fn connect_to(&self, id: &ProviderId) -> Result<Connected> {
+    pub async fn connect_to(&self, id: &ProviderId) -> Result<Connected> {
         let is_other =
             |target: &Target| target.provider() != id.name || target.zone().is_some_and(|zone| *zone != id.zone);
         let zones = self.each_unless(|target| is_other(target).then(Vec::new), async |at| Ok(at)).await?;
@@ -164,7 +171,7 @@ impl Context {
     }
 
     /// Returns whether `--provider` and `--zone` leave that zone in.
-    pub(crate) fn is_about(&self, id: &ProviderId) -> Result<bool> {
+    pub fn is_about(&self, id: &ProviderId) -> Result<bool> {
         let of_zone = self.zone.as_ref().is_none_or(|zone| *zone == id.zone);
         let Some(provider) = self.provider.as_deref().filter(|_| of_zone) else { return Ok(of_zone) };
         let mut targets = self.settings.every_target(Some(provider))?;
@@ -172,7 +179,7 @@ impl Context {
     }
 
     /// Returns the zones of each provider, with one look-up at a service that lists them, however many are configured.
-    pub(crate) async fn zones(&self) -> Result<Asked<(String, Zoned)>> {
+    pub async fn zones(&self) -> Result<Asked<(String, Zoned)>> {
         let targets = self.targets()?;
         let mut asked = Asked::new(targets.len() > 1);
         let mut looked_up = None;
@@ -197,13 +204,13 @@ impl Context {
     }
 
     /// Opens the database, for a command that cannot do without it.
-    pub(crate) fn repository(&self) -> Result<DnsRepositoryManager> {
+    pub fn repository(&self) -> Result<DnsRepositoryManager> {
         database::open(&self.settings)
     }
 
     /// Lists what the provider holds in `scope`, to show it. It goes into the cache, where there is one and the listing is believed.
-    pub(crate) async fn observe(&self, at: &Connected, scope: &Scope) -> Result<Listing> {
-        let line = Line::new();
+    pub async fn observe(&self, at: &Connected, scope: &Scope) -> Result<Listing> {
+        let line = Line::start();
         let progress = |progress: Progress<'_>| line.show(progress);
         let clock = self.clock.reader();
         let run = self.run(&progress, &clock);
@@ -216,28 +223,28 @@ impl Context {
                 Endpoint::Moved { .. } => Ok(None),
             });
         if let Some(doubt) = doubt.flatten() {
-            eprintln!("dns-cli: {}", printable_lines(&doubt.to_string()));
+            complain(&doubt.to_string());
         }
         Ok(listing)
     }
 
     /// Lists what the provider holds in `scope`, to change it: an error if the listing cannot be believed, or if the zone is held
     /// elsewhere than where the claims on it were made.
-    pub(crate) async fn observe_to_change(
+    pub async fn observe_to_change(
         &self,
         repository: &mut DnsRepositoryManager,
         at: &Connected,
         scope: &Scope,
     ) -> Result<Listing> {
         self.same_endpoint(repository, at)?;
-        let line = Line::new();
+        let line = Line::start();
         let progress = |progress: Progress<'_>| line.show(progress);
         let clock = self.clock.reader();
         Ok(look(repository, &*at.provider, scope, self.run(&progress, &clock)).await?)
     }
 
     /// Refuses a zone that is held elsewhere than where sources made their claims on it.
-    pub(crate) fn same_endpoint(&self, repository: &mut DnsRepositoryManager, at: &Connected) -> Result<()> {
+    pub fn same_endpoint(&self, repository: &mut DnsRepositoryManager, at: &Connected) -> Result<()> {
         let endpoint = at.target.endpoint(&self.folder);
         match repository.check_endpoint(at.id(), &endpoint, self.clock.moment().now)? {
             Endpoint::Same | Endpoint::Followed => Ok(()),
@@ -251,11 +258,11 @@ impl Context {
     }
 
     /// Takes the lock on a provider, waiting for it as long as `patience`.
-    pub(crate) async fn lock(&self, database: &Path, provider: &str, patience: Duration) -> Result<ProviderLock> {
-        let program = "dns-cli";
+    pub async fn lock(&self, database: &Path, provider: &str, patience: Duration) -> Result<ProviderLock> {
+        let program = name();
         match ProviderLock::try_acquire(database, provider, program) {
             Err(error @ LockError::Held { .. }) if !patience.is_zero() => {
-                let line = Line::new();
+                let line = Line::start();
                 line.show(Progress::Waiting { pause: patience, why: &error.to_string() });
                 Ok(ProviderLock::acquire(database, provider, program, patience).await?)
             }
@@ -264,7 +271,7 @@ impl Context {
     }
 
     /// Returns this run, for what the library does.
-    pub(crate) fn run<'a>(
+    pub fn run<'a>(
         &'a self,
         progress: &'a (dyn Fn(Progress<'_>) + Sync),
         clock: &'a (dyn Fn() -> Moment + Sync),
@@ -274,7 +281,7 @@ impl Context {
     }
 
     /// Returns what is written into the comment of a record that has none, where the provider keeps comments.
-    pub(crate) fn comment(&self, repository: &DnsRepositoryManager, at: &Connected) -> Result<Option<String>> {
+    pub fn comment(&self, repository: &DnsRepositoryManager, at: &Connected) -> Result<Option<String>> {
         match (at.target.comment_template(), at.capabilities().comment) {
             (Some(template), Some(limit)) => Ok(OwnMark::new(template, &repository.owner_id()?)?.comment(limit)),
             _ => Ok(None),
@@ -282,12 +289,12 @@ impl Context {
     }
 
     /// Returns the database, for what can do without it.
-    pub(crate) fn database(&self) -> &IfAny {
+    pub fn database(&self) -> &IfAny {
         self.database.get_or_init(|| IfAny::open(&self.settings))
     }
 
     /// Returns every zone that the command may be about, with its provider's name.
-    pub(crate) fn targets(&self) -> Result<Vec<(String, Result<Target, Diagnostic>)>> {
+    pub fn targets(&self) -> Result<Vec<(String, Result<Target, Diagnostic>)>> {
         if self.zone.is_some() {
             let target = self.settings.select(self.provider.as_deref(), self.zone.as_ref(), None)?;
             return Ok(vec![(target.provider().to_owned(), Ok(target))]);
@@ -296,35 +303,38 @@ impl Context {
         Ok(targets.map(|(provider, target)| (provider.name().to_owned(), target)).collect())
     }
 
-    pub(crate) async fn connect(&self, target: Target) -> Result<Connected, ConnectError> {
+    /// Connects, and tries again where that can help.
+    pub async fn connect(&self, target: Target) -> Result<Connected, ConnectError> {
         let target = if self.make_missing { target.make_missing() } else { target };
         let provider = self.patiently(async || connect(target.clone()).await).await?;
         Ok(Connected { provider, target })
     }
 
     /// Returns one target for each zone that a target leads to.
-    pub(crate) async fn locate(&self, target: &Target) -> Result<Vec<Target>, ConnectError> {
+    pub async fn locate(&self, target: &Target) -> Result<Vec<Target>, ConnectError> {
         self.patiently(async || locate(target.clone()).await).await
     }
 
     /// Asks again where that can help, with the pauses of a listing.
     async fn patiently<T>(&self, ask: impl AsyncFn() -> Result<T, ConnectError>) -> Result<T, ConnectError> {
-        let line = Line::new();
+        let line = Line::start();
         let progress = |progress: Progress<'_>| line.show(progress);
         patiently(ask, ConnectError::provider_error, &self.patience, self.run, &progress).await
     }
 }
 
 /// Returns the configured name of a provider that may be named by its kind.
-pub(crate) fn canonical(settings: &Settings, name: &str) -> Result<String, Diagnostic> {
+pub fn canonical(settings: &Settings, name: &str) -> Result<String, Diagnostic> {
     let found = settings.every_target(Some(name))?.next().map(|(provider, _)| provider.name().to_owned());
     Ok(found.unwrap_or_else(|| name.to_owned()))
 }
 
 /// A provider that is connected to, with what led to it.
-pub(crate) struct Connected {
-    pub(crate) provider: Box<dyn DnsProvider>,
-    pub(crate) target: Target,
+pub struct Connected {
+    /// The provider.
+    pub provider: Box<dyn DnsProvider>,
+    /// What led to it.
+    pub target: Target,
 }
 
 impl Deref for Connected {
@@ -337,7 +347,7 @@ impl Deref for Connected {
 
 /// A zone, as a provider tells of it.
 #[derive(Debug)]
-pub(crate) enum Zoned {
+pub enum Zoned {
     /// One of those that the service lists.
     Listed(Zone),
     /// The only one that the target has.
@@ -346,8 +356,9 @@ pub(crate) enum Zoned {
 
 /// What several providers answered, and what those said that failed: one that fails hides no other.
 #[derive(Debug)]
-pub(crate) struct Asked<T> {
-    pub(crate) answers: Vec<T>,
+pub struct Asked<T> {
+    /// What those answered that did.
+    pub answers: Vec<T>,
     are_several: bool,
     failures: Vec<Error>,
 }
@@ -393,14 +404,14 @@ impl<T> Asked<T> {
     }
 
     /// Says on standard error what failed, and returns the exit status.
-    pub(crate) fn end(&self) -> Exit {
+    pub fn end(&self) -> Exit {
         self.say();
         if self.failures.is_empty() { Exit::Done } else { Exit::CouldNotRun }
     }
 
     fn say(&self) {
         for failure in &self.failures {
-            crate::failed(failure);
+            failed(failure);
         }
     }
 }

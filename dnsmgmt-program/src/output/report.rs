@@ -13,13 +13,15 @@ use crate::args::ReportFormat;
 
 /// What became of the changes at one provider.
 #[derive(Debug)]
-pub(crate) struct Finished {
-    pub(crate) provider: ProviderId,
-    pub(crate) outcomes: Vec<Outcome>,
+pub struct Finished {
+    /// The provider.
+    pub provider: ProviderId,
+    /// What became of each change.
+    pub outcomes: Vec<Outcome>,
 }
 
 /// Prints what became of the changes; of a dry run, what would be done.
-pub(crate) fn print_report(finished: &[Finished], dry_run: bool, format: ReportFormat) -> Result<()> {
+pub fn print_report(finished: &[Finished], dry_run: bool, format: ReportFormat) -> Result<()> {
     match format {
         ReportFormat::Table => text(finished, dry_run),
         ReportFormat::Json => json(finished, dry_run),
@@ -27,7 +29,7 @@ pub(crate) fn print_report(finished: &[Finished], dry_run: bool, format: ReportF
 }
 
 /// Returns what would be done, for a person who is asked about it.
-pub(crate) fn preview(finished: &[Finished]) -> Result<String> {
+pub fn preview(finished: &[Finished]) -> Result<String> {
     lines(finished, true)
 }
 
@@ -47,7 +49,7 @@ fn text(finished: &[Finished], dry_run: bool) -> Result<()> {
 }
 
 /// Writes a line about a change, and below it what there is to know.
-pub(super) fn write_outcome(out: &mut String, outcome: &Outcome, dry_run: bool) -> Result<()> {
+pub fn write_outcome(out: &mut String, outcome: &Outcome, dry_run: bool) -> Result<()> {
     let verb = verb(outcome, dry_run);
     let style = style(outcome.fate, dry_run);
     writeln!(out, "{style}{verb}{style:#} {}", printable(&subject(outcome)))?;
@@ -108,7 +110,8 @@ fn verb(outcome: &Outcome, dry_run: bool) -> String {
     }
 }
 
-pub(super) fn style(fate: Fate, dry_run: bool) -> Style {
+/// Returns how a fate looks on a terminal.
+pub fn style(fate: Fate, dry_run: bool) -> Style {
     let colour = match fate {
         Fate::NotTried if dry_run => AnsiColor::Cyan,
         Fate::Gone | Fate::Present => AnsiColor::Green,
@@ -119,7 +122,8 @@ pub(super) fn style(fate: Fate, dry_run: bool) -> Style {
     Style::new().fg_color(Some(colour.into()))
 }
 
-pub(super) fn subject(outcome: &Outcome) -> String {
+/// Returns what a change is about: `web.example A 10.0.0.1 -> 10.0.0.2 (TTL 300)`.
+pub fn subject(outcome: &Outcome) -> String {
     let mut text = outcome.name.to_string();
     if let Some(rtype) = &outcome.rtype {
         text.push_str(&format!(" {rtype}"));
@@ -138,7 +142,7 @@ pub(super) fn subject(outcome: &Outcome) -> String {
 
 /// One change in JSON.
 #[derive(Debug, Serialize)]
-pub(super) struct JsonChange<'a> {
+pub struct JsonChange<'a> {
     provider: &'a str,
     zone: &'a str,
     action: &'static str,
@@ -173,7 +177,8 @@ fn json(finished: &[Finished], dry_run: bool) -> Result<()> {
     print_json(&JsonReport { dry_run, settled, changes })
 }
 
-pub(super) fn json_change<'a>(provider: &'a ProviderId, outcome: &'a Outcome) -> JsonChange<'a> {
+/// Returns a change as JSON has it.
+pub fn json_change<'a>(provider: &'a ProviderId, outcome: &'a Outcome) -> JsonChange<'a> {
     JsonChange {
         provider: &provider.name,
         zone: provider.zone.as_str(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// Returns how long ago `then` was, in its largest unit: `3 minutes`.
-pub(crate) fn age(now: Timestamp, then: Timestamp) -> String {
+pub fn age(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs().max(0);
     let (number, unit) = match seconds {
         0..60 => (seconds, "second"),

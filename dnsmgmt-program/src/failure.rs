@@ -1,0 +1,37 @@
+//! Why a program could not do its work, for people.
+
+use anyhow::Error;
+use dnsmgmt_core::name::NameError;
+use dnsmgmt_core::provider::ProviderError;
+use dnsmgmt_core::record::RecordError;
+use dnsmgmt_providers::connect::ConnectError;
+
+use crate::exit::{Exit, UsageError};
+use crate::name::name;
+use crate::output::printable_lines;
+
+/// Says something on standard error, with the program's name before it.
+pub fn complain(text: &str) {
+    eprintln!("{}: {}", name(), printable_lines(text));
+}
+
+/// Says on standard error why it could not run, with every cause and what to do next.
+pub fn failed(error: &Error) -> Exit {
+    let causes = || error.chain();
+    let text: Vec<String> = causes().map(ToString::to_string).collect();
+    complain(&text.join(": "));
+    if let Some(hint) = causes().find_map(|cause| provider_error(cause)?.hint.as_deref()) {
+        eprintln!("{}", printable_lines(hint));
+    }
+    // A context is not among the causes, so the error itself is asked for it.
+    let is_usage =
+        error.is::<UsageError>() || causes().any(|cause| cause.is::<NameError>() || cause.is::<RecordError>());
+    if is_usage { Exit::Usage } else { Exit::CouldNotRun }
+}
+
+fn provider_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProviderError> {
+    match cause.downcast_ref::<ConnectError>() {
+        Some(error) => error.provider_error(),
+        None => cause.downcast_ref(),
+    }
+}

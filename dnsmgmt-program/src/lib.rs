@@ -1,0 +1,13 @@
+//! What the programs of dnsmgmt share at their edge with the world: the arguments that all have, the environment and the clocks, the
+//! database, what is said and printed, and how they exit.
+
+pub mod args;
+pub mod clock;
+pub mod context;
+pub mod database;
+pub mod exit;
+pub mod failure;
+pub mod held;
+pub mod name;
+pub mod output;
+pub mod progress;
