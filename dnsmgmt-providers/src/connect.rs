@@ -8,6 +8,7 @@ use dnsmgmt_core::provider::{DnsProvider, ProviderError, ProviderId};
 use crate::adguard::AdGuard;
 use crate::cloudflare::{self, Cloudflare, CloudflareConfig, CloudflareZone, Zone};
 use crate::config::{Bound, CloudflareToken, Diagnostic, Target, list};
+use crate::webhook::Webhook;
 use crate::zonefile::Zonefile;
 
 /// Connects: opens the file, prepares the session or looks the zone up.
@@ -21,6 +22,7 @@ pub async fn connect(target: Target) -> Result<Box<dyn DnsProvider>, ConnectErro
         Bound::AdGuard(config) => Box::new(AdGuard::connect(config)?),
         Bound::Cloudflare(config) => Box::new(Cloudflare::connect(config).await?),
         Bound::CloudflareToken(token) => Box::new(Cloudflare::connect(only_zone(token, &names).await?).await?),
+        Bound::Webhook(config) => Box::new(Webhook::connect(config).await?),
     };
     // By its id alone nobody knows the zone's name.
     if !by_id {
@@ -73,7 +75,7 @@ pub async fn look_up(mut targets: Vec<Target>) -> Result<Vec<Target>, ConnectErr
 /// Returns the zones that the service says it has, whether configured or not; nothing where the service has none to list.
 pub async fn zones(target: &Target) -> Result<Option<Vec<Zone>>, ConnectError> {
     Ok(match &target.service {
-        Bound::Zonefile(_) | Bound::AdGuard(_) => None,
+        Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::Webhook(_) => None,
         Bound::Cloudflare(config) => Some(cloudflare::zones(&config.url, &config.token, &config.budget).await?),
         Bound::CloudflareToken(token) => Some(zones_seen(token).await?),
     })

@@ -22,5 +22,7 @@ pub mod connect;
 mod http;
 #[cfg(feature = "config")]
 pub mod source;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 #[cfg(feature = "zonefile")]
 pub mod zonefile;

@@ -12,7 +12,7 @@ use super::diagnostic::Diagnostic;
 use super::provider::{Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
 use super::vars::{
     ADGUARD_HOST, ADGUARD_PASSWORD, ADGUARD_PROTOCOL, ADGUARD_URL, ADGUARD_USERNAME, CF_API_TOKEN, CF_API_URL, CF_ZONE,
-    CF_ZONE_ID, Environment, Value, Variable, ZONEFILE_ORIGIN, ZONEFILE_PATH,
+    CF_ZONE_ID, Environment, Value, Variable, WEBHOOK_URL, WEBHOOK_ZONE, ZONEFILE_ORIGIN, ZONEFILE_PATH,
 };
 
 /// Returns one provider for each kind whose variables are set; one whose variables are wrong says so when it is chosen.
@@ -22,6 +22,7 @@ pub(crate) fn providers(environment: &Environment) -> Vec<Provider> {
         (Kind::Zonefile, &ZONEFILE_PATH, zonefile(environment)),
         (Kind::AdGuard, if host_alone { &ADGUARD_HOST } else { &ADGUARD_URL }, adguard(environment)),
         (Kind::Cloudflare, &CF_API_TOKEN, cloudflare(environment)),
+        (Kind::Webhook, &WEBHOOK_URL, webhook(environment)),
     ];
     let one = |(kind, variable, service)| match service {
         Ok(service) => Some(provider(kind, variable, service?)),
@@ -32,10 +33,11 @@ pub(crate) fn providers(environment: &Environment) -> Vec<Provider> {
 
 /// Returns what is set and configures nothing, because the variable that it stands beside is not.
 pub(crate) fn without_effect(environment: &Environment) -> Vec<(&'static Variable, &'static Variable)> {
-    let beside: [(&Variable, &[&Variable]); 3] = [
+    let beside: [(&Variable, &[&Variable]); 4] = [
         (&ZONEFILE_PATH, &[&ZONEFILE_ORIGIN]),
         (&ADGUARD_URL, &[&ADGUARD_PROTOCOL, &ADGUARD_USERNAME, &ADGUARD_PASSWORD]),
         (&CF_API_TOKEN, &[&CF_ZONE, &CF_ZONE_ID, &CF_API_URL]),
+        (&WEBHOOK_URL, &[&WEBHOOK_ZONE]),
     ];
     let set = |variable: &&&'static Variable| environment.has(variable);
     beside.iter().flat_map(|(main, others)| others.iter().filter(set).map(|other| (*other, *main))).collect()
@@ -106,6 +108,14 @@ fn cloudflare(environment: &Environment) -> Result<Option<Service>, Diagnostic> 
     let url = url.map(|url| url.text);
     let (token, budget) = (variable_secret(&TOKEN), Budget::default());
     Ok(Some(Service::Cloudflare { url, token, zones, batch: None, comment: None, budget }))
+}
+
+fn webhook(environment: &Environment) -> Result<Option<Service>, Diagnostic> {
+    let Some(url) = environment.value(&WEBHOOK_URL)? else { return Ok(None) };
+    check::url(&url.text).map_err(|why| url.wrong(why))?;
+    let name = environment.value(&WEBHOOK_ZONE)?;
+    let zone = name.map(|name| zone(&name, &name.text)).transpose()?;
+    Ok(Some(Service::Webhook { url: url.text, zone }))
 }
 
 fn zone_names(value: &Value) -> Result<Vec<Name>, Diagnostic> {

@@ -24,6 +24,7 @@ pub(crate) const fn keys(kind: Kind) -> &'static [&'static str] {
         Kind::Zonefile => &["kind", "zones"],
         Kind::AdGuard => &["kind", "url", "username", "password", "password_file"],
         Kind::Cloudflare => &["kind", "token", "token_file", "zones", "url", "batch", "comment"],
+        Kind::Webhook => &["kind", "url", "zone"],
     }
 }
 
@@ -93,6 +94,10 @@ fn provider(name: &str, table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Resu
             batch: batch(table)?,
             comment: comment(table)?,
             budget: Budget::default(),
+        },
+        Kind::Webhook => Service::Webhook {
+            url: url(table, table.required("url")?)?,
+            zone: table.text("zone")?.map(|text| zone_name(table, text, &mut BTreeSet::new())).transpose()?,
         },
     };
     let place = table.source.place(table.at.clone());

@@ -31,6 +31,7 @@ impl Provider {
             Service::Zonefile { .. } => Kind::Zonefile,
             Service::AdGuard { .. } => Kind::AdGuard,
             Service::Cloudflare { .. } => Kind::Cloudflare,
+            Service::Webhook { .. } => Kind::Webhook,
             Service::Broken { kind, .. } => kind,
         }
     }
@@ -50,7 +51,7 @@ impl Provider {
         match &self.service {
             Service::AdGuard { login, .. } => login.as_ref().map(|login| &login.password),
             Service::Cloudflare { token, .. } => Some(token),
-            Service::Zonefile { .. } | Service::Broken { .. } => None,
+            Service::Zonefile { .. } | Service::Webhook { .. } | Service::Broken { .. } => None,
         }
     }
 
@@ -58,7 +59,7 @@ impl Provider {
     pub(crate) fn comment(&self) -> Option<&str> {
         match &self.service {
             Service::Cloudflare { comment, .. } => comment.as_deref(),
-            Service::Zonefile { .. } | Service::AdGuard { .. } | Service::Broken { .. } => None,
+            Service::Zonefile { .. } | Service::AdGuard { .. } | Service::Webhook { .. } | Service::Broken { .. } => None,
         }
     }
 
@@ -69,6 +70,7 @@ impl Provider {
             Service::AdGuard { .. } => vec![Some(Name::root())],
             Service::Cloudflare { zones, .. } if zones.is_empty() => vec![None],
             Service::Cloudflare { zones, .. } => zones.iter().map(zone_name).collect(),
+            Service::Webhook { zone, .. } => vec![zone.clone()],
             Service::Broken { .. } => vec![None],
         }
     }
@@ -114,11 +116,13 @@ pub enum Kind {
     AdGuard,
     /// Cloudflare's DNS records.
     Cloudflare,
+    /// A webhook of external-dns.
+    Webhook,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Zonefile, Self::AdGuard, Self::Cloudflare];
+    pub const ALL: [Self; 4] = [Self::Zonefile, Self::AdGuard, Self::Cloudflare, Self::Webhook];
 
     /// Returns the word that the configuration has for it.
     pub const fn as_str(self) -> &'static str {
@@ -126,6 +130,7 @@ impl Kind {
             Self::Zonefile => "zonefile",
             Self::AdGuard => "adguard",
             Self::Cloudflare => "cloudflare",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -157,6 +162,11 @@ pub(crate) enum Service {
         /// The text of our mark, where it is not the default one.
         comment: Option<String>,
         budget: Budget,
+    },
+    Webhook {
+        url: String,
+        /// Nothing where the webhook itself says it.
+        zone: Option<Name>,
     },
     /// What cannot be used, and why. That is said when it is chosen, so that the others can be used.
     Broken {

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::adguard::{AdGuardConfig, Credentials};
 use crate::cloudflare::{Budget, CLOUDFLARE_API, CloudflareConfig, CloudflareZone, DEFAULT_BATCH};
+use crate::webhook::WebhookConfig;
 use crate::zonefile::ZonefileConfig;
 
 use super::Settings;
@@ -63,7 +64,7 @@ impl Target {
             Bound::Cloudflare(_) | Bound::CloudflareToken(_) => {
                 Some(self.comment.as_deref().unwrap_or(DEFAULT_TEMPLATE))
             }
-            Bound::Zonefile(_) | Bound::AdGuard(_) => None,
+            Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::Webhook(_) => None,
         }
     }
 
@@ -75,6 +76,7 @@ impl Target {
             Bound::AdGuard(config) => server(&config.url),
             Bound::Cloudflare(config) => server(&config.url),
             Bound::CloudflareToken(token) => server(&token.url),
+            Bound::Webhook(config) => server(&config.url),
         }
     }
 }
@@ -97,6 +99,7 @@ pub(crate) enum Bound {
     Cloudflare(CloudflareConfig),
     /// A token whose zones are to be looked up.
     CloudflareToken(CloudflareToken),
+    Webhook(WebhookConfig),
 }
 
 #[derive(Debug, Clone)]
@@ -395,6 +398,9 @@ impl Choice<'_> {
                     None => Bound::CloudflareToken(token),
                 }
             }
+            Service::Webhook { url, zone } => {
+                Bound::Webhook(WebhookConfig { name, url: url.clone(), zone: zone.as_ref().or(asked).cloned() })
+            }
             Service::Broken { error, .. } => return Err(error.clone()),
         })
     }
@@ -435,5 +441,8 @@ fn how(kind: Kind) -> &'static str {
             "for AdGuard Home: set `ADGUARD_URL`, and `ADGUARD_USERNAME` and `ADGUARD_PASSWORD` if it asks for them"
         }
         Kind::Cloudflare => "for Cloudflare: set `CF_API_TOKEN`, and `CF_ZONE` if the token has several zones",
+        Kind::Webhook => {
+            "for a webhook of external-dns: set `WEBHOOK_URL`, and `WEBHOOK_ZONE` if its domain filter does not name one zone"
+        }
     }
 }

@@ -43,8 +43,13 @@ pub(crate) const CF_ZONE_ID: Variable =
 pub(crate) const CF_API_URL: Variable =
     Variable { name: "CF_API_URL", meaning: "the address of the API, where it is not Cloudflare's own" };
 
+pub(crate) const WEBHOOK_URL: Variable =
+    Variable { name: "WEBHOOK_URL", meaning: "the address of a webhook of external-dns, such as http://localhost:8888" };
+pub(crate) const WEBHOOK_ZONE: Variable =
+    Variable { name: "WEBHOOK_ZONE", meaning: "the webhook's zone, where its domain filter does not name exactly one" };
+
 /// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
-pub const VARIABLES: [&Variable; 15] = [
+pub const VARIABLES: [&Variable; 17] = [
     &CONFIG,
     &PROVIDER,
     &DB,
@@ -60,6 +65,8 @@ pub const VARIABLES: [&Variable; 15] = [
     &CF_ZONE,
     &CF_ZONE_ID,
     &CF_API_URL,
+    &WEBHOOK_URL,
+    &WEBHOOK_ZONE,
 ];
 
 /// The environment as the program hands it in: `std::env::vars_os().collect()`. Its `Debug` shows names only.
