@@ -59,7 +59,9 @@ impl Provider {
     pub(crate) fn comment(&self) -> Option<&str> {
         match &self.service {
             Service::Cloudflare { comment, .. } => comment.as_deref(),
-            Service::Zonefile { .. } | Service::AdGuard { .. } | Service::Webhook { .. } | Service::Broken { .. } => None,
+            Service::Zonefile { .. } | Service::AdGuard { .. } | Service::Webhook { .. } | Service::Broken { .. } => {
+                None
+            }
         }
     }
 

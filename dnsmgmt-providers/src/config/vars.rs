@@ -43,8 +43,10 @@ pub(crate) const CF_ZONE_ID: Variable =
 pub(crate) const CF_API_URL: Variable =
     Variable { name: "CF_API_URL", meaning: "the address of the API, where it is not Cloudflare's own" };
 
-pub(crate) const WEBHOOK_URL: Variable =
-    Variable { name: "WEBHOOK_URL", meaning: "the address of a webhook of external-dns, such as http://localhost:8888" };
+pub(crate) const WEBHOOK_URL: Variable = Variable {
+    name: "WEBHOOK_URL",
+    meaning: "the address of a webhook of external-dns, such as http://localhost:8888",
+};
 pub(crate) const WEBHOOK_ZONE: Variable =
     Variable { name: "WEBHOOK_ZONE", meaning: "the webhook's zone, where its domain filter does not name exactly one" };
 

@@ -164,7 +164,8 @@ fn read_ok<T: DeserializeOwned>(answered: &Answered, doing: &str) -> Result<T, P
 }
 
 fn read<T: DeserializeOwned>(answered: &Answered, doing: &str) -> Result<T, ProviderError> {
-    serde_json::from_str(&answered.body).map_err(|error| answered.malformed(doing, format!("it cannot be read: {error}")))
+    serde_json::from_str(&answered.body)
+        .map_err(|error| answered.malformed(doing, format!("it cannot be read: {error}")))
 }
 
 /// Returns the error of a status, with what is known of it in this protocol.

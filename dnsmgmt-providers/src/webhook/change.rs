@@ -265,7 +265,8 @@ fn adjusted_of<'a>((name, rtype): &Key, adjusted: &'a [Endpoint]) -> Option<&'a 
 /// Returns why what the service makes of an RRset cannot be sent: it has other values, or is what is there already.
 fn objection(wanted: &Endpoint, listed: Option<&Endpoint>, key: &Key, adjusted: &[Endpoint]) -> Option<String> {
     let Some(made) = adjusted_of(key, adjusted) else {
-        let at_name = adjusted.iter().filter(|endpoint| Name::parse(&endpoint.dns_name).is_ok_and(|name| name == key.0));
+        let at_name =
+            adjusted.iter().filter(|endpoint| Name::parse(&endpoint.dns_name).is_ok_and(|name| name == key.0));
         let instead: Vec<String> = at_name.map(Endpoint::shown).collect();
         return Some(match instead[..] {
             [] => "the webhook takes it out of what it would make".into(),

@@ -127,7 +127,9 @@ impl Endpoint {
         parts.sort_by_key(|part| (part.endpoint, part.at));
         let Some(first) = parts.first() else { return Ok(None) };
         if parts.iter().any(|part| part.endpoint != first.endpoint) {
-            return Err("the webhook lists its RRset in several pieces, and the protocol does not say which one a change is about");
+            return Err(
+                "the webhook lists its RRset in several pieces, and the protocol does not say which one a change is about",
+            );
         }
         if parts.len() != first.of {
             return Err("some of its siblings are not known, and a change writes all of them");
