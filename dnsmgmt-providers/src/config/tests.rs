@@ -105,6 +105,7 @@ fn summary(target: &Target) -> String {
             format!("{name}: {} {} {zone} {}", config.url, config.token.expose_secret(), config.batch)
         }
         Bound::CloudflareToken(token) => format!("{name}: {} {} ?", token.url, token.token.expose_secret()),
+        Bound::Webhook(config) => format!("{name}: {} {:?}", config.url, config.zone),
     }
 }
 
@@ -140,6 +141,11 @@ mod variables {
             (
                 &[("CF_API_TOKEN", "t"), ("CF_ZONE_ID", ID), ("CF_ZONE", "a.example")],
                 "cloudflare: https://api.cloudflare.com/client/v4 t a.example #023e105f4ecef8ad9ca31a8372d0c353 200",
+            ),
+            (&[("WEBHOOK_URL", "http://[::1]:8888")], "webhook: http://[::1]:8888 None"),
+            (
+                &[("WEBHOOK_URL", "http://[::1]:8888"), ("WEBHOOK_ZONE", "Lab.Example.")],
+                "webhook: http://[::1]:8888 Some(Name(lab.example))",
             ),
         ];
         for (variables, expected) in table {
@@ -300,6 +306,9 @@ mod variables {
             &[adguard, ("ADGUARD_PASSWORD", "hunter2")],
             &[("ZONEFILE_PATH", "a"), ("ZONEFILE_ORIGIN", ".")],
             &[("ZONEFILE_PATH", "a"), ("ZONEFILE_ORIGIN", "*.example")],
+            &[("WEBHOOK_URL", "localhost:8888")],
+            &[("WEBHOOK_URL", "http://localhost:8888"), ("WEBHOOK_ZONE", ".")],
+            &[("WEBHOOK_ZONE", "lab.example")],
             &[("DNSMGMT_CONFIG", "@nowhere.toml")],
             &[],
             &[("HOME", "@home")],
@@ -682,6 +691,7 @@ mod the_endpoint {
             of(&[("CF_API_TOKEN", "hunter2"), ("CF_ZONE_ID", ID), ("CF_API_URL", "http://[::1]:9/v4/")]),
             "http://[::1]:9/v4"
         );
+        assert_eq!(of(&[("WEBHOOK_URL", "http://Localhost:8888/")]), "http://localhost:8888");
         let login = [("ADGUARD_URL", "http://dns"), ("ADGUARD_USERNAME", "admin"), ("ADGUARD_PASSWORD", "hunter2")];
         assert_eq!(of(&login), "http://dns", "another password is no other server");
     }
@@ -810,7 +820,7 @@ mod the_documentation {
         assert_eq!(said, crate::config::Policy::default(), "it says what counts anyway");
         assert_eq!((file.policy.sources.len(), file.policy.preserved.covers(&name("vpn.example.com"))), (2, true));
         let kinds: Vec<Kind> = file.providers.iter().map(super::super::Provider::kind).collect();
-        assert_eq!(kinds, [Kind::AdGuard, Kind::Cloudflare, Kind::Zonefile]);
+        assert_eq!(kinds, [Kind::AdGuard, Kind::Cloudflare, Kind::Zonefile, Kind::Webhook]);
     }
 }
 
