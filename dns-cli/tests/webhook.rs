@@ -5,6 +5,8 @@ mod program;
 use std::fs;
 
 use fixtures::external_dns_webhook::{ExternalDnsWebhook, program};
+use fixtures::faults::{Fault, On};
+use fixtures::webhook::FakeWebhook;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -97,7 +99,7 @@ async fn a_synced_record_is_explained_undone_and_made_again() {
     let history: Value = serde_json::from_str(&lab.succeeds("history --limit 1 -o json").await).unwrap();
     let run = history["changes"][0]["run"].as_str().unwrap();
     lab.succeeds(&format!("undo {run} --yes")).await;
-    assert_eq!(lab.endpoints().await, [foreign.clone()]);
+    assert_eq!(lab.endpoints().await, std::slice::from_ref(&foreign));
 
     lab.succeeds("sync --source records.toml").await;
     lab.succeeds("delete app.lab.example --all").await;
@@ -116,4 +118,33 @@ async fn a_zone_outside_the_domain_filter_is_refused_with_what_to_do() {
     assert!(errors.contains("configure a zone that it covers"), "{errors}");
     let listed = lab.succeeds("provider list").await;
     assert!(listed.contains("webhook") && listed.contains("WEBHOOK_URL"), "{listed}");
+}
+
+#[tokio::test]
+async fn a_change_costs_five_calls_and_only_the_listing_says_what_was_made() {
+    let fake = FakeWebhook::start(&["lab.example"]).await;
+    fake.put(json!({ "dnsName": "web.lab.example", "recordType": "A", "targets": ["10.0.0.1", "10.0.0.2"] }));
+    let folder = TempDir::new().unwrap();
+    let says = async |line: &str| {
+        let mut command = Command::from(program::dns_cli(folder.path()));
+        let output = command.env("WEBHOOK_URL", fake.url()).args(line.split(' ')).output().await.unwrap();
+        (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
+    };
+    assert_eq!(says("add web.lab.example 10.0.0.3").await.1, 0);
+    let calls = ["GET /", "GET /records", "POST /adjustendpoints", "POST /records", "GET /records"];
+    assert_eq!(fake.server.calls(), calls);
+
+    // The answer did not arrive, the change was made.
+    fake.server.faults.next(1, On::Change, Fault::ErrorAfter);
+    let (deleted, status) = says("delete web.lab.example 10.0.0.3").await;
+    assert_eq!((deleted.starts_with("deleted web.lab.example A 10.0.0.3"), status), (true, 0), "{deleted}");
+
+    // The answer is 204, the change was not made: the listing tells, and it is asked for again.
+    fake.put(json!({ "dnsName": "alone.lab.example", "recordType": "A", "targets": ["10.0.0.9"] }));
+    fake.server.faults.next(1, On::Change, Fault::LyingDelete);
+    fake.server.forget_calls();
+    let (deleted, status) = says("delete alone.lab.example").await;
+    assert_eq!((deleted.starts_with("deleted alone.lab.example A 10.0.0.9"), status), (true, 0), "{deleted}");
+    assert_eq!(fake.server.calls().iter().filter(|call| *call == "POST /records").count(), 2);
+    assert_eq!(fake.endpoints().len(), 1);
 }

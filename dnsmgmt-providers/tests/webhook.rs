@@ -8,8 +8,8 @@ use dnsmgmt_core::record_set::{RecordSet, Scope};
 use dnsmgmt_providers::webhook::{Webhook, WebhookConfig};
 use fixtures::conformance;
 use fixtures::faults::{Fault, On};
-use fixtures::webhook::FakeWebhook;
-use serde_json::{Value, json};
+use fixtures::webhook::{Adjust, FakeWebhook};
+use serde_json::json;
 
 const ZONE: &str = "lab.example";
 
@@ -271,7 +271,7 @@ async fn what_the_webhook_adds_is_sent_and_its_labels_are_the_listed_ones() {
 
 #[tokio::test]
 async fn a_set_that_the_webhook_would_make_otherwise_stays_and_the_others_are_made() {
-    let table: [(fn(Value) -> Option<Value>, &str); 3] = [
+    let table: [(Adjust, &str); 3] = [
         (|endpoint| (endpoint["dnsName"] != "no.lab.example").then_some(endpoint), "takes it out"),
         (
             |mut endpoint| {
