@@ -271,7 +271,16 @@ async fn what_the_webhook_adds_is_sent_and_its_labels_are_the_listed_ones() {
 
 #[tokio::test]
 async fn a_set_that_the_webhook_would_make_otherwise_stays_and_the_others_are_made() {
-    let table: [(Adjust, &str); 3] = [
+    let table: [(Adjust, &str); 4] = [
+        (
+            |mut endpoint| {
+                if endpoint["dnsName"] == "no.lab.example" {
+                    endpoint["providerSpecific"] = json!([{ "name": "alias", "value": "true" }]);
+                }
+                Some(endpoint)
+            },
+            "makes an alias of its service's own of it: no.lab.example A",
+        ),
         (|endpoint| (endpoint["dnsName"] != "no.lab.example").then_some(endpoint), "takes it out"),
         (
             |mut endpoint| {

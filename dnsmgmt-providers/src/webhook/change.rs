@@ -273,6 +273,9 @@ fn objection(wanted: &Endpoint, listed: Option<&Endpoint>, key: &Key, adjusted: 
             _ => format!("the webhook makes something else of it: {}", instead.join("; ")),
         });
     };
+    if made.is_alias() {
+        return Some(format!("the webhook makes an alias of its service's own of it: {}", made.shown()));
+    }
     let values = |endpoint: &Endpoint| {
         let mut values = endpoint.values();
         values.sort();

@@ -167,7 +167,8 @@ impl Endpoint {
         };
     }
 
-    fn is_alias(&self) -> bool {
+    /// Returns whether it is an alias of the service's own and no CNAME.
+    pub(super) fn is_alias(&self) -> bool {
         self.provider_specific.iter().any(|property| property.name == ALIAS && property.value == "true")
     }
 
