@@ -8,6 +8,7 @@ use dnsmgmt_core::provider::{DnsProvider, ProviderError, ProviderId};
 use crate::adguard::AdGuard;
 use crate::cloudflare::{self, Cloudflare, CloudflareConfig, CloudflareZone, Zone};
 use crate::config::{Bound, CloudflareToken, Diagnostic, Target, list};
+use crate::powerdns::PowerDns;
 use crate::webhook::Webhook;
 use crate::zonefile::Zonefile;
 
@@ -22,6 +23,7 @@ pub async fn connect(target: Target) -> Result<Box<dyn DnsProvider>, ConnectErro
         Bound::AdGuard(config) => Box::new(AdGuard::connect(config)?),
         Bound::Cloudflare(config) => Box::new(Cloudflare::connect(config).await?),
         Bound::CloudflareToken(token) => Box::new(Cloudflare::connect(only_zone(token, &names).await?).await?),
+        Bound::PowerDns(config) => Box::new(PowerDns::connect(config)?),
         Bound::Webhook(config) => Box::new(Webhook::connect(config).await?),
     };
     // By its id alone nobody knows the zone's name.
@@ -75,7 +77,7 @@ pub async fn look_up(mut targets: Vec<Target>) -> Result<Vec<Target>, ConnectErr
 /// Returns the zones that the service says it has, whether configured or not; nothing where the service has none to list.
 pub async fn zones(target: &Target) -> Result<Option<Vec<Zone>>, ConnectError> {
     Ok(match &target.service {
-        Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::Webhook(_) => None,
+        Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::PowerDns(_) | Bound::Webhook(_) => None,
         Bound::Cloudflare(config) => Some(cloudflare::zones(&config.url, &config.token, &config.budget).await?),
         Bound::CloudflareToken(token) => Some(zones_seen(token).await?),
     })
@@ -203,13 +205,17 @@ mod tests {
         let text = "$ORIGIN lab.example.\n$TTL 300\n@ SOA ns.lab.example. root.lab.example. 1 3600 600 86400 300\n@ NS ns.lab.example.\n";
         std::fs::write(&path, text).unwrap();
         let id = "023e105f4ecef8ad9ca31a8372d0c353";
-        let table: [(&[(&str, &str)], &str); 3] = [
+        let table: [(&[(&str, &str)], &str); 4] = [
             (
                 &[("ZONEFILE_PATH", path.to_str().unwrap()), ("ZONEFILE_ORIGIN", "lab.example")],
                 "zonefile (lab.example)",
             ),
             (&[("ADGUARD_URL", "http://[::1]:9")], "adguard"),
             (&[("CF_API_TOKEN", "t"), ("CF_ZONE_ID", id), ("CF_ZONE", "a.example")], "cloudflare (a.example)"),
+            (
+                &[("PDNS_API_URL", "http://[::1]:9"), ("PDNS_API_KEY", "k"), ("PDNS_ZONE", "a.example")],
+                "powerdns (a.example)",
+            ),
         ];
         for (variables, expected) in table {
             let provider = connect(target(variables)).await.unwrap();

@@ -42,6 +42,16 @@ fn bundled_roots(builder: reqwest::ClientBuilder) -> reqwest::Result<Client> {
     builder.tls_certs_only(roots).build()
 }
 
+/// Returns whether everybody on the way to an address can read what is sent to it: no TLS, and not this machine.
+#[cfg(any(feature = "cloudflare", feature = "powerdns"))]
+pub(crate) fn is_open(url: &str) -> bool {
+    let local = |host: &str| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
+    reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(local))
+}
+
 /// An answer that arrived completely.
 #[derive(Debug)]
 pub(crate) struct Answered {

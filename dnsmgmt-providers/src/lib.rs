@@ -20,6 +20,8 @@ pub mod config;
 pub mod connect;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "powerdns")]
+pub mod powerdns;
 #[cfg(feature = "config")]
 pub mod source;
 #[cfg(feature = "webhook")]

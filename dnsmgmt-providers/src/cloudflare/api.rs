@@ -1,6 +1,5 @@
 //! The connection: the token, the address, and the budget of calls.
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,11 +55,7 @@ impl Api {
 
     /// Returns whether everybody on the way can read the token.
     pub(super) fn shows_token(&self) -> bool {
-        let local = |host: &str| {
-            let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-            host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-        };
-        Url::parse(&self.url).is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(local))
+        http::is_open(&self.url)
     }
 
     /// Returns a request; `path` begins with a slash.

@@ -9,10 +9,11 @@ use crate::cloudflare::{Budget, CloudflareZone};
 
 use super::check;
 use super::diagnostic::Diagnostic;
-use super::provider::{Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
+use super::provider::{API_KEY, Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
 use super::vars::{
     ADGUARD_HOST, ADGUARD_PASSWORD, ADGUARD_PROTOCOL, ADGUARD_URL, ADGUARD_USERNAME, CF_API_TOKEN, CF_API_URL, CF_ZONE,
-    CF_ZONE_ID, Environment, Value, Variable, WEBHOOK_URL, WEBHOOK_ZONE, ZONEFILE_ORIGIN, ZONEFILE_PATH,
+    CF_ZONE_ID, Environment, PDNS_API_KEY, PDNS_API_URL, PDNS_SERVER_ID, PDNS_ZONE, Value, Variable, WEBHOOK_URL,
+    WEBHOOK_ZONE, ZONEFILE_ORIGIN, ZONEFILE_PATH,
 };
 
 /// Returns one provider for each kind whose variables are set; one whose variables are wrong says so when it is chosen.
@@ -22,6 +23,7 @@ pub(crate) fn providers(environment: &Environment) -> Vec<Provider> {
         (Kind::Zonefile, &ZONEFILE_PATH, zonefile(environment)),
         (Kind::AdGuard, if host_alone { &ADGUARD_HOST } else { &ADGUARD_URL }, adguard(environment)),
         (Kind::Cloudflare, &CF_API_TOKEN, cloudflare(environment)),
+        (Kind::PowerDns, &PDNS_API_URL, powerdns(environment)),
         (Kind::Webhook, &WEBHOOK_URL, webhook(environment)),
     ];
     let one = |(kind, variable, service)| match service {
@@ -33,10 +35,11 @@ pub(crate) fn providers(environment: &Environment) -> Vec<Provider> {
 
 /// Returns what is set and configures nothing, because the variable that it stands beside is not.
 pub(crate) fn without_effect(environment: &Environment) -> Vec<(&'static Variable, &'static Variable)> {
-    let beside: [(&Variable, &[&Variable]); 4] = [
+    let beside: [(&Variable, &[&Variable]); 5] = [
         (&ZONEFILE_PATH, &[&ZONEFILE_ORIGIN]),
         (&ADGUARD_URL, &[&ADGUARD_PROTOCOL, &ADGUARD_USERNAME, &ADGUARD_PASSWORD]),
         (&CF_API_TOKEN, &[&CF_ZONE, &CF_ZONE_ID, &CF_API_URL]),
+        (&PDNS_API_URL, &[&PDNS_API_KEY, &PDNS_ZONE, &PDNS_SERVER_ID]),
         (&WEBHOOK_URL, &[&WEBHOOK_ZONE]),
     ];
     let set = |variable: &&&'static Variable| environment.has(variable);
@@ -108,6 +111,18 @@ fn cloudflare(environment: &Environment) -> Result<Option<Service>, Diagnostic> 
     let url = url.map(|url| url.text);
     let (token, budget) = (variable_secret(&TOKEN), Budget::default());
     Ok(Some(Service::Cloudflare { url, token, zones, batch: None, comment: None, budget }))
+}
+
+fn powerdns(environment: &Environment) -> Result<Option<Service>, Diagnostic> {
+    let Some(url) = environment.value(&PDNS_API_URL)? else { return Ok(None) };
+    check::url(&url.text).map_err(|why| url.wrong(why))?;
+    let Some(name) = environment.value(&PDNS_ZONE)? else {
+        let missing = format!("`{}` is set and `{}` is not", PDNS_API_URL.name, PDNS_ZONE.name);
+        return Err(Diagnostic::new(missing).help(format!("set `{}` to the name of the zone", PDNS_ZONE.name)));
+    };
+    let zone = zone(&name, &name.text)?;
+    let server_id = environment.value(&PDNS_SERVER_ID)?.map(|id| id.text);
+    Ok(Some(Service::PowerDns { url: url.text, key: variable_secret(&API_KEY), zone, server_id }))
 }
 
 fn webhook(environment: &Environment) -> Result<Option<Service>, Diagnostic> {

@@ -11,7 +11,7 @@ use crate::cloudflare::{Budget, CloudflareZone};
 use super::check;
 use super::diagnostic::{Diagnostic, Source};
 use super::policy::{self, Policy};
-use super::provider::{Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
+use super::provider::{API_KEY, Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
 use super::table::{self, Table, Text, list};
 
 /// What may stand at the top of the file. What a further program reads from it is one more key here.
@@ -24,6 +24,7 @@ pub(crate) const fn keys(kind: Kind) -> &'static [&'static str] {
         Kind::Zonefile => &["kind", "zones"],
         Kind::AdGuard => &["kind", "url", "username", "password", "password_file"],
         Kind::Cloudflare => &["kind", "token", "token_file", "zones", "url", "batch", "comment"],
+        Kind::PowerDns => &["kind", "url", "api_key", "api_key_file", "zone", "server_id"],
         Kind::Webhook => &["kind", "url", "zone"],
     }
 }
@@ -94,6 +95,12 @@ fn provider(name: &str, table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Resu
             batch: batch(table)?,
             comment: comment(table)?,
             budget: Budget::default(),
+        },
+        Kind::PowerDns => Service::PowerDns {
+            url: url(table, table.required("url")?)?,
+            key: secret(table, &API_KEY, inline)?.unwrap_or_else(|| left_out(table, &API_KEY)),
+            zone: zone_name(table, table.required("zone")?, &mut BTreeSet::new())?,
+            server_id: table.text("server_id")?.map(|text| text.text.into()),
         },
         Kind::Webhook => Service::Webhook {
             url: url(table, table.required("url")?)?,

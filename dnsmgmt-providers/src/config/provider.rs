@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::cloudflare::{Budget, CloudflareZone};
 
 use super::diagnostic::{Diagnostic, Place};
-use super::vars::{ADGUARD_PASSWORD, CF_API_TOKEN, Environment, Variable, may_be_shown, one_line};
+use super::vars::{ADGUARD_PASSWORD, CF_API_TOKEN, Environment, PDNS_API_KEY, Variable, may_be_shown, one_line};
 
 /// A provider as it is configured.
 #[derive(Debug, Clone)]
@@ -31,6 +31,7 @@ impl Provider {
             Service::Zonefile { .. } => Kind::Zonefile,
             Service::AdGuard { .. } => Kind::AdGuard,
             Service::Cloudflare { .. } => Kind::Cloudflare,
+            Service::PowerDns { .. } => Kind::PowerDns,
             Service::Webhook { .. } => Kind::Webhook,
             Service::Broken { kind, .. } => kind,
         }
@@ -51,6 +52,7 @@ impl Provider {
         match &self.service {
             Service::AdGuard { login, .. } => login.as_ref().map(|login| &login.password),
             Service::Cloudflare { token, .. } => Some(token),
+            Service::PowerDns { key, .. } => Some(key),
             Service::Zonefile { .. } | Service::Webhook { .. } | Service::Broken { .. } => None,
         }
     }
@@ -59,9 +61,11 @@ impl Provider {
     pub(crate) fn comment(&self) -> Option<&str> {
         match &self.service {
             Service::Cloudflare { comment, .. } => comment.as_deref(),
-            Service::Zonefile { .. } | Service::AdGuard { .. } | Service::Webhook { .. } | Service::Broken { .. } => {
-                None
-            }
+            Service::Zonefile { .. }
+            | Service::AdGuard { .. }
+            | Service::PowerDns { .. }
+            | Service::Webhook { .. }
+            | Service::Broken { .. } => None,
         }
     }
 
@@ -72,6 +76,7 @@ impl Provider {
             Service::AdGuard { .. } => vec![Some(Name::root())],
             Service::Cloudflare { zones, .. } if zones.is_empty() => vec![None],
             Service::Cloudflare { zones, .. } => zones.iter().map(zone_name).collect(),
+            Service::PowerDns { zone, .. } => vec![Some(zone.clone())],
             Service::Webhook { zone, .. } => vec![zone.clone()],
             Service::Broken { .. } => vec![None],
         }
@@ -118,13 +123,15 @@ pub enum Kind {
     AdGuard,
     /// Cloudflare's DNS records.
     Cloudflare,
+    /// The HTTP API of the PowerDNS Authoritative Server.
+    PowerDns,
     /// A webhook of external-dns.
     Webhook,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Zonefile, Self::AdGuard, Self::Cloudflare, Self::Webhook];
+    pub const ALL: [Self; 5] = [Self::Zonefile, Self::AdGuard, Self::Cloudflare, Self::PowerDns, Self::Webhook];
 
     /// Returns the word that the configuration has for it.
     pub const fn as_str(self) -> &'static str {
@@ -132,6 +139,7 @@ impl Kind {
             Self::Zonefile => "zonefile",
             Self::AdGuard => "adguard",
             Self::Cloudflare => "cloudflare",
+            Self::PowerDns => "powerdns",
             Self::Webhook => "webhook",
         }
     }
@@ -164,6 +172,13 @@ pub(crate) enum Service {
         /// The text of our mark, where it is not the default one.
         comment: Option<String>,
         budget: Budget,
+    },
+    PowerDns {
+        url: String,
+        key: Secret,
+        zone: Name,
+        /// Nothing where it is the usual one.
+        server_id: Option<String>,
     },
     Webhook {
         url: String,
@@ -220,6 +235,8 @@ pub(crate) const TOKEN: SecretKey =
     SecretKey { what: "API token", inline: "token", file: "token_file", variable: &CF_API_TOKEN };
 pub(crate) const PASSWORD: SecretKey =
     SecretKey { what: "password", inline: "password", file: "password_file", variable: &ADGUARD_PASSWORD };
+pub(crate) const API_KEY: SecretKey =
+    SecretKey { what: "API key", inline: "api_key", file: "api_key_file", variable: &PDNS_API_KEY };
 
 impl Secret {
     /// Returns the file that holds it, and where that is named.

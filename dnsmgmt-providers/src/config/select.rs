@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::adguard::{AdGuardConfig, Credentials};
 use crate::cloudflare::{Budget, CLOUDFLARE_API, CloudflareConfig, CloudflareZone, DEFAULT_BATCH};
+use crate::powerdns::{DEFAULT_SERVER_ID, PowerDnsConfig};
 use crate::webhook::WebhookConfig;
 use crate::zonefile::ZonefileConfig;
 
@@ -64,6 +65,7 @@ impl Target {
             Bound::Cloudflare(_) | Bound::CloudflareToken(_) => {
                 Some(self.comment.as_deref().unwrap_or(DEFAULT_TEMPLATE))
             }
+            Bound::PowerDns(_) => Some(DEFAULT_TEMPLATE),
             Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::Webhook(_) => None,
         }
     }
@@ -76,6 +78,7 @@ impl Target {
             Bound::AdGuard(config) => server(&config.url),
             Bound::Cloudflare(config) => server(&config.url),
             Bound::CloudflareToken(token) => server(&token.url),
+            Bound::PowerDns(config) => powerdns(config),
             Bound::Webhook(config) => server(&config.url),
         }
     }
@@ -91,6 +94,13 @@ fn server(url: &str) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
+/// The server's id tells the servers behind one proxy apart.
+fn powerdns(config: &PowerDnsConfig) -> String {
+    let server = server(&config.url);
+    let server = server.strip_suffix("/api/v1").unwrap_or(&server);
+    if config.server_id == DEFAULT_SERVER_ID { server.into() } else { format!("{server}#{}", config.server_id) }
+}
+
 /// A service bound to one zone, with all that it takes to connect.
 #[derive(Debug, Clone)]
 pub(crate) enum Bound {
@@ -99,6 +109,7 @@ pub(crate) enum Bound {
     Cloudflare(CloudflareConfig),
     /// A token whose zones are to be looked up.
     CloudflareToken(CloudflareToken),
+    PowerDns(PowerDnsConfig),
     Webhook(WebhookConfig),
 }
 
@@ -398,6 +409,11 @@ impl Choice<'_> {
                     None => Bound::CloudflareToken(token),
                 }
             }
+            Service::PowerDns { url, key, zone, server_id } => {
+                let server_id = server_id.clone().unwrap_or_else(|| DEFAULT_SERVER_ID.into());
+                let api_key = key.read(environment)?;
+                Bound::PowerDns(PowerDnsConfig { name, url: url.clone(), api_key, server_id, zone: zone.clone() })
+            }
             Service::Webhook { url, zone } => {
                 Bound::Webhook(WebhookConfig { name, url: url.clone(), zone: zone.as_ref().or(asked).cloned() })
             }
@@ -441,6 +457,7 @@ fn how(kind: Kind) -> &'static str {
             "for AdGuard Home: set `ADGUARD_URL`, and `ADGUARD_USERNAME` and `ADGUARD_PASSWORD` if it asks for them"
         }
         Kind::Cloudflare => "for Cloudflare: set `CF_API_TOKEN`, and `CF_ZONE` if the token has several zones",
+        Kind::PowerDns => "for PowerDNS: set `PDNS_API_URL`, `PDNS_API_KEY` and `PDNS_ZONE`",
         Kind::Webhook => {
             "for a webhook of external-dns: set `WEBHOOK_URL`, and `WEBHOOK_ZONE` if its domain filter does not name one zone"
         }

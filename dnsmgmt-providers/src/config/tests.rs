@@ -105,6 +105,9 @@ fn summary(target: &Target) -> String {
             format!("{name}: {} {} {zone} {}", config.url, config.token.expose_secret(), config.batch)
         }
         Bound::CloudflareToken(token) => format!("{name}: {} {} ?", token.url, token.token.expose_secret()),
+        Bound::PowerDns(config) => {
+            format!("{name}: {} {} {} {}", config.url, config.api_key.expose_secret(), config.server_id, config.zone)
+        }
         Bound::Webhook(config) => format!("{name}: {} {:?}", config.url, config.zone),
     }
 }
@@ -141,6 +144,19 @@ mod variables {
             (
                 &[("CF_API_TOKEN", "t"), ("CF_ZONE_ID", ID), ("CF_ZONE", "a.example")],
                 "cloudflare: https://api.cloudflare.com/client/v4 t a.example #023e105f4ecef8ad9ca31a8372d0c353 200",
+            ),
+            (
+                &[("PDNS_API_URL", "http://dns:8081"), ("PDNS_API_KEY", "k"), ("PDNS_ZONE", "A.Example.")],
+                "powerdns: http://dns:8081 k localhost a.example",
+            ),
+            (
+                &[
+                    ("PDNS_API_URL", "http://dns"),
+                    ("PDNS_API_KEY", "k"),
+                    ("PDNS_ZONE", "a.example"),
+                    ("PDNS_SERVER_ID", "two"),
+                ],
+                "powerdns: http://dns k two a.example",
             ),
             (&[("WEBHOOK_URL", "http://[::1]:8888")], "webhook: http://[::1]:8888 None"),
             (
@@ -476,6 +492,10 @@ mod the_file {
             "[providers.public]\nkind = \"cloudflare\"\ncomment = \"{owner}, {owner}\"",
             "[providers.public]\nkind = \"cloudflare\"\ncomment = \"{owner} 345678901234567890123456789012345678901234567890123456789012345678901234567890123456\"",
             "[providers.home]\nkind = \"adguard\"\nurl = \"http://dns\"\ncomment = \"{owner}\"",
+            "[providers.racks]\nkind = \"powerdns\"\nurl = \"http://dns:8081\"",
+            "[providers.racks]\nkind = \"powerdns\"\nzone = \"a.example\"",
+            "[providers.racks]\nkind = \"powerdns\"\nurl = \"http://dns:8081\"\nzone = \"*.example\"",
+            "[providers.racks]\nkind = \"powerdns\"\nurl = \"http://dns:8081\"\nzone = \"a.example\"\napi_key = \"hunter2\"\napi_key_file = \"k\"",
             "[providers.lab]\nkind = \"zonefile\"",
             "[providers.lab]\nkind = \"zonefile\"\nzones = [{ name = \"lab.example\" }]",
             "[providers.lab]\nkind = \"zonefile\"\nzones = [\"lab.example\"]",
@@ -820,7 +840,7 @@ mod the_documentation {
         assert_eq!(said, crate::config::Policy::default(), "it says what counts anyway");
         assert_eq!((file.policy.sources.len(), file.policy.preserved.covers(&name("vpn.example.com"))), (2, true));
         let kinds: Vec<Kind> = file.providers.iter().map(super::super::Provider::kind).collect();
-        assert_eq!(kinds, [Kind::AdGuard, Kind::Cloudflare, Kind::Zonefile, Kind::Webhook]);
+        assert_eq!(kinds, [Kind::AdGuard, Kind::Cloudflare, Kind::Zonefile, Kind::PowerDns, Kind::Webhook]);
     }
 }
 

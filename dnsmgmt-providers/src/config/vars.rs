@@ -42,6 +42,13 @@ pub(crate) const CF_ZONE_ID: Variable =
     Variable { name: "CF_ZONE_ID", meaning: "the zone's id (32 hexadecimal digits), instead of CF_ZONE" };
 pub(crate) const CF_API_URL: Variable =
     Variable { name: "CF_API_URL", meaning: "the address of the API, where it is not Cloudflare's own" };
+pub(crate) const PDNS_API_URL: Variable =
+    Variable { name: "PDNS_API_URL", meaning: "the address of PowerDNS's web server, such as http://192.168.1.2:8081" };
+pub(crate) const PDNS_API_KEY: Variable =
+    Variable { name: "PDNS_API_KEY", meaning: "the `api-key` of PowerDNS's pdns.conf" };
+pub(crate) const PDNS_ZONE: Variable = Variable { name: "PDNS_ZONE", meaning: "the zone at PowerDNS" };
+pub(crate) const PDNS_SERVER_ID: Variable =
+    Variable { name: "PDNS_SERVER_ID", meaning: "the server's id in PowerDNS's API, by default `localhost`" };
 
 pub(crate) const WEBHOOK_URL: Variable = Variable {
     name: "WEBHOOK_URL",
@@ -51,7 +58,7 @@ pub(crate) const WEBHOOK_ZONE: Variable =
     Variable { name: "WEBHOOK_ZONE", meaning: "the webhook's zone, where its domain filter does not name exactly one" };
 
 /// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
-pub const VARIABLES: [&Variable; 17] = [
+pub const VARIABLES: [&Variable; 21] = [
     &CONFIG,
     &PROVIDER,
     &DB,
@@ -67,6 +74,10 @@ pub const VARIABLES: [&Variable; 17] = [
     &CF_ZONE,
     &CF_ZONE_ID,
     &CF_API_URL,
+    &PDNS_API_URL,
+    &PDNS_API_KEY,
+    &PDNS_ZONE,
+    &PDNS_SERVER_ID,
     &WEBHOOK_URL,
     &WEBHOOK_ZONE,
 ];
