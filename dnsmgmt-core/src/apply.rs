@@ -1,5 +1,6 @@
 //! The one function that changes anything.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::observe::pause_after;
@@ -7,7 +8,7 @@ use crate::patience::Patience;
 use crate::plan::{ApprovedPlan, Claim, Plan, Step, StepGroup};
 use crate::progress::Progress;
 use crate::provider::{Answer, Attempt, Change, Condition, DnsProvider, Group, ProviderError, Reaction, RunId};
-use crate::record::Record;
+use crate::record::{Record, RecordData};
 use crate::record_set::Listing;
 use crate::report::{Fate, Outcome, Report};
 use crate::settle::{Touched, ask_anew, not_made, tombstone};
@@ -79,6 +80,8 @@ struct WorkStep<'a> {
     first: Option<Answer>,
     last: Option<Answer>,
     state: State,
+    /// Whether the last believable listing speaks against the condition that failed, so that asking again would be in vain.
+    is_refuted: bool,
     /// Whether an answer left it open that something of it was made.
     may_be_half_made: bool,
     /// What the last believable listing shows beside it that a person should know.
@@ -134,7 +137,10 @@ impl<'a> Work<'a> {
     /// Returns whether a change that is left was answered otherwise than with "later": only then another way makes sense, which
     /// may cost a call for each change.
     fn was_taken_in_vain(&self) -> bool {
-        let later = |answer| matches!(reaction(answer), Some(Reaction::Busy { .. } | Reaction::Unreachable));
+        let later = |answer: &Answer| {
+            matches!(reaction(answer), Some(Reaction::Busy { .. } | Reaction::Unreachable))
+                || matches!(answer, Answer::ConditionFailed)
+        };
         self.left().any(|step| step.last.as_ref().is_some_and(|answer| !later(answer)))
     }
 
@@ -235,6 +241,9 @@ impl<'a> Work<'a> {
             step.state = not_made(&step.step.change, &listing, self.run).map_or(State::Made, State::NotMade);
             step.seen_beside = seen_beside(&step.step.change, &listing, self.run, provider);
         }
+        for (group, planned) in self.groups.iter_mut().zip(self.plan.groups()) {
+            group.look_at_conditions(&planned.only_if, &listing, provider);
+        }
         self.blind = None;
         self.is_verified = true;
         self.seen = listing;
@@ -248,10 +257,9 @@ impl<'a> Work<'a> {
 }
 
 impl<'a> WorkGroup<'a> {
-    /// Returns what has to be asked for now. The group's conditions spoke of its first time: once a part of it is made they
-    /// cannot hold any more.
+    /// Returns what has to be asked for now, under the group's conditions as far as it got: an RRset that a part of it has
+    /// changed must be as that part left it.
     fn ask(&self, only_if: &[Condition], seen: &Listing, run: RunId) -> Option<Group> {
-        let untouched = self.steps.iter().all(|step| step.state != State::Made);
         let changes: Vec<Change> = self
             .left()
             .map(|step| match step.asked {
@@ -259,8 +267,46 @@ impl<'a> WorkGroup<'a> {
                 _ => ask_anew(&step.step.change, seen, run).unwrap_or_else(|| step.step.change.clone()),
             })
             .collect();
-        let only_if = if untouched { only_if.to_vec() } else { Vec::new() };
-        (!changes.is_empty()).then_some(Group { only_if, changes })
+        (!changes.is_empty()).then(|| Group { only_if: self.conditions(only_if), changes })
+    }
+
+    /// Returns the conditions with what is made already taken into account.
+    fn conditions(&self, only_if: &[Condition]) -> Vec<Condition> {
+        let made = || self.steps.iter().filter(|step| step.state == State::Made).map(|step| &step.step.change);
+        only_if.iter().map(|condition| made().fold(condition.clone(), after)).collect()
+    }
+
+    /// Finds out whether a condition that failed holds by now, as where a neighbour changed a value of their own in between: then
+    /// there is sense in asking again.
+    fn look_at_conditions(&mut self, only_if: &[Condition], seen: &Listing, provider: &dyn DnsProvider) {
+        if !self.steps.iter().any(|step| matches!(step.last, Some(Answer::ConditionFailed))) {
+            return;
+        }
+        let hold =
+            self.conditions(only_if).iter().all(|condition| holds(condition, seen)) && self.has_room(seen, provider);
+        for step in &mut self.steps {
+            step.is_refuted = !hold;
+        }
+    }
+
+    /// Returns whether what is to be replaced is there, and nothing that excludes what comes.
+    fn has_room(&self, seen: &Listing, provider: &dyn DnsProvider) -> bool {
+        let left = || self.steps.iter().filter(|step| step.state != State::Made).map(|step| &step.step.change);
+        let is_leaving = |other: &Record| {
+            left().any(|change| match change {
+                Change::Delete(old) | Change::Replace { old, .. } => old.key == other.key,
+                Change::Create(_) => false,
+            })
+        };
+        let is_free = |new: &Record| {
+            let others = seen.records.at(new.name()).iter().filter(|other| other.key != new.key && !is_leaving(other));
+            !others.into_iter().any(|other| excludes(provider, other, new))
+        };
+        left().all(|change| match change {
+            Change::Delete(_) => true,
+            Change::Create(new) => is_free(new),
+            Change::Replace { old, new } => seen.records.contains(&old.key) && is_free(new),
+        })
     }
 
     /// Returns what there is sense in asking for.
@@ -288,6 +334,7 @@ impl<'a> WorkStep<'a> {
             first: None,
             last: None,
             state: State::Unknown,
+            is_refuted: true,
             may_be_half_made: false,
             seen_beside: None,
         }
@@ -309,10 +356,15 @@ impl<'a> WorkStep<'a> {
     /// Returns whether the provider's answer will not change.
     fn is_final(&self) -> bool {
         match &self.last {
-            Some(Answer::ConditionFailed) => true,
+            Some(Answer::ConditionFailed) => self.is_refuted,
             Some(Answer::Failed(error)) => matches!(error.reaction, Reaction::Refused | Reaction::Unauthorized),
             _ => false,
         }
+    }
+
+    /// Returns whether the last answer says that nothing was made, for a reason that lies in the change.
+    fn is_refused(&self) -> bool {
+        self.is_final() || matches!(self.last, Some(Answer::ConditionFailed))
     }
 
     fn error(&self) -> Option<&ProviderError> {
@@ -331,6 +383,7 @@ impl<'a> WorkStep<'a> {
             self.first.get_or_insert_with(|| answer.clone());
         }
         self.state = State::Unknown;
+        self.is_refuted = true;
         self.last = Some(answer);
     }
 
@@ -357,8 +410,8 @@ impl<'a> WorkStep<'a> {
     }
 
     fn fate(&self) -> Fate {
-        // What was asked for once more was not so.
-        let already = matches!(self.first, Some(Answer::AlreadySo)) && self.asked == 1;
+        // What was asked for once more was not so. What was never made when we asked, somebody else made.
+        let already = matches!(self.first, Some(Answer::AlreadySo)) && self.asked == 1 || !self.may_be_half_made;
         match (self.state, &self.step.change) {
             _ if self.is_anothers() => Fate::AlreadyPresent,
             // What was made without our asking was made by somebody else.
@@ -366,7 +419,7 @@ impl<'a> WorkStep<'a> {
             (State::Made, Change::Delete(_)) => Fate::Gone,
             (State::Made, _) if already || self.asked == 0 => Fate::AlreadyPresent,
             (State::Made, _) => Fate::Present,
-            _ if self.is_final() && !self.may_be_half_made => Fate::Refused,
+            _ if self.is_refused() && !self.may_be_half_made => Fate::Refused,
             _ if self.asked == 0 => Fate::NotTried,
             (State::NotMade(fate), _) => fate,
             (State::Unknown, _) => Fate::Unconfirmed,
@@ -388,12 +441,39 @@ fn seen_beside(change: &Change, listing: &Listing, run: RunId, provider: &dyn Dn
     if listed.handles.len() > 1 {
         return Some(format!("the provider holds {} copies of it", listed.handles.len()));
     }
-    let excludes = |other: &&Record| {
-        let zone = provider.id().zone_name();
-        other.key != record.key && provider.capabilities().conflict(other.name(), zone, &other.rtype(), &record.rtype())
-    };
-    let other = listing.records.at(record.name()).iter().find(excludes)?;
+    let mut others = listing.records.at(record.name()).iter().filter(|other| other.key != record.key);
+    let other = others.find(|other| excludes(provider, other, record))?;
     Some(format!("{other} was added by somebody else meanwhile, and one of the two is not answered"))
+}
+
+/// Returns whether two records of one name cannot stand together.
+fn excludes(provider: &dyn DnsProvider, left: &Record, right: &Record) -> bool {
+    provider.capabilities().conflict(left.name(), provider.id().zone_name(), &left.rtype(), &right.rtype())
+}
+
+/// Returns a condition as it has to be once a change is made.
+fn after(mut condition: Condition, made: &Change) -> Condition {
+    let (gone, come) = match made {
+        Change::Create(new) => (None, Some(new)),
+        Change::Delete(old) => (Some(old), None),
+        Change::Replace { old, new } => (Some(old), Some(new)),
+    };
+    let (name, rtype) = (condition.name.clone(), condition.rtype.clone());
+    let is_of_it = |record: &&Record| *record.name() == name && record.rtype() == rtype;
+    if let Some(gone) = gone.filter(is_of_it) {
+        condition.values.retain(|value| *value != gone.key.data);
+    }
+    if let Some(come) = come.filter(is_of_it).filter(|come| !condition.values.contains(&come.key.data)) {
+        condition.values.push(come.key.data.clone());
+    }
+    condition
+}
+
+/// Returns whether a listing says that a condition holds.
+fn holds(condition: &Condition, seen: &Listing) -> bool {
+    let listed: BTreeSet<&RecordData> =
+        seen.records.rrset(&condition.name, &condition.rtype).map(|record| &record.key.data).collect();
+    listed == condition.values.iter().collect()
 }
 
 /// Returns whether the provider did not even look at the change.
@@ -436,11 +516,15 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_asked_for_while_the_group_is_untouched() {
+    fn conditions_are_asked_for_as_far_as_the_group_got() {
         let steps = [creation("10.0.0.1"), creation("10.0.0.2")];
         let mut group = WorkGroup { steps: steps.iter().map(WorkStep::new).collect() };
         let name = steps[0].change.record().name().clone();
-        let only_if = [Condition { name, rtype: RecordType::A, values: Vec::new() }];
+        let lease = RecordData::parse(&RecordType::Txt, "1,web-01").unwrap();
+        let only_if = [
+            Condition { name: name.clone(), rtype: RecordType::A, values: Vec::new() },
+            Condition { name: name.child("_heartbeat").unwrap(), rtype: RecordType::Txt, values: vec![lease] },
+        ];
         let nothing = Listing::default();
         let asked = group.ask(&only_if, &nothing, RUN).unwrap();
         assert_eq!((asked.only_if, asked.changes.len()), (only_if.to_vec(), 2));
@@ -451,6 +535,33 @@ mod tests {
         assert_eq!(group.ask(&only_if, &nothing, RUN).unwrap().only_if, only_if, "nothing of it is made");
         group.steps[0].state = State::Made;
         let asked = group.ask(&only_if, &nothing, RUN).unwrap();
-        assert_eq!((asked.only_if, asked.changes.len()), (Vec::new(), 1), "what is made of it speaks against them");
+        assert_eq!(
+            (&asked.only_if[1], asked.changes.len()),
+            (&only_if[1], 1),
+            "what it does not touch holds as before"
+        );
+        let made = vec![steps[0].change.record().key.data.clone()];
+        assert_eq!(
+            asked.only_if[0],
+            Condition { values: made, ..only_if[0].clone() },
+            "what it made of it must still be so"
+        );
+    }
+
+    #[test]
+    fn a_condition_follows_what_is_made() {
+        let record = |answer: &str| creation(answer).change.record().clone();
+        let values = |condition: &Condition| condition.values.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (one, two) = (record("10.0.0.1"), record("10.0.0.2"));
+        let condition =
+            Condition { name: one.name().clone(), rtype: RecordType::A, values: vec![one.key.data.clone()] };
+        let replace = Change::Replace { old: one.clone(), new: two.clone() };
+        assert_eq!(values(&after(condition.clone(), &replace)), ["10.0.0.2"]);
+        assert_eq!(values(&after(condition.clone(), &Change::Create(two))), ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(values(&after(condition.clone(), &Change::Create(one.clone()))), ["10.0.0.1"]);
+        assert_eq!(values(&after(condition.clone(), &Change::Delete(one))), [""; 0]);
+        let mut elsewhere = record("10.0.0.1");
+        elsewhere.key.name = Name::parse("b.example").unwrap();
+        assert_eq!(values(&after(condition, &Change::Delete(elsewhere))), ["10.0.0.1"]);
     }
 }

@@ -618,3 +618,28 @@ async fn another_attribute_does_not_change_the_ttl() {
     let held = provider.held().at(&name("t.example"))[0].clone();
     assert_eq!((held.ttl, held.comment.as_deref()), (Some(Ttl::Seconds(300)), Some("mine")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_that_failed_and_holds_at_the_next_look_is_asked_for_again() {
+    let provider = provider();
+    provider.answer_next([Answer::ConditionFailed]);
+    let new = Record::new(name("a.example"), RecordData::infer("10.0.0.9").unwrap());
+    let old = Record::new(name("a.example"), RecordData::infer("10.0.0.1").unwrap());
+    let report = run(&provider, |by_hand| by_hand.replace(vec![(old.clone(), new.clone())])).await;
+    assert_eq!(fates(&report), [Fate::Present]);
+    assert!(provider.held().contains(&new.key));
+    assert_eq!(provider.attempts(), [1, 1], "it is not asked for in another way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_made_when_we_asked_was_made_by_somebody_else() {
+    let provider = provider();
+    let plan = plan(&provider, |by_hand| {
+        by_hand.add(Record::new(name("c.example"), RecordData::infer("10.0.0.4").unwrap()));
+    })
+    .await;
+    provider.answer_next([Answer::ConditionFailed]);
+    provider.put("c.example", "10.0.0.4");
+    let report = apply(&provider, plan.approve_by_hand(), &Patience::default(), RunId(7), &silent).await;
+    assert_eq!(fates(&report), [Fate::AlreadyPresent], "so it is not ours");
+}

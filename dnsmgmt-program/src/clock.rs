@@ -37,6 +37,12 @@ impl Clock {
     }
 }
 
+/// Returns the time, for what signs its messages with it.
+#[expect(clippy::disallowed_methods, reason = "the one place where this program reads its clocks")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// Returns the clock that only goes forward and, on Linux, stands still while the machine sleeps (clock_gettime(2)).
 fn running() -> Duration {
     let time = clock_gettime(ClockId::Monotonic);

@@ -22,7 +22,7 @@ use dnsmgmt_providers::config::{Diagnostic, Environment, Settings, Target};
 use dnsmgmt_providers::connect::{ConnectError, connect, locate, look_up, zones};
 
 use crate::args::Global;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::database::{self, IfAny};
 use crate::exit::Exit;
 use crate::failure::{complain, failed};
@@ -306,7 +306,7 @@ impl Context {
     /// Connects, and tries again where that can help.
     pub async fn connect(&self, target: Target) -> Result<Connected, ConnectError> {
         let target = if self.make_missing { target.make_missing() } else { target };
-        let provider = self.patiently(async || connect(target.clone()).await).await?;
+        let provider = self.patiently(async || connect(target.clone(), clock::now).await).await?;
         Ok(Connected { provider, target })
     }
 

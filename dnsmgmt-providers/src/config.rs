@@ -28,6 +28,7 @@ pub(crate) mod duration;
 mod file;
 mod policy;
 mod provider;
+mod rfc2136;
 mod select;
 pub(crate) mod table;
 mod vars;

@@ -9,13 +9,14 @@ use crate::adguard::AdGuard;
 use crate::cloudflare::{self, Cloudflare, CloudflareConfig, CloudflareZone, Zone};
 use crate::config::{Bound, CloudflareToken, Diagnostic, Target, list};
 use crate::powerdns::PowerDns;
+use crate::rfc2136::{Clock, Rfc2136};
 use crate::webhook::Webhook;
 use crate::zonefile::Zonefile;
 
-/// Connects: opens the file, prepares the session or looks the zone up.
+/// Connects: opens the file, prepares the session or looks the zone up. `clock` tells the time to what signs its messages with it.
 ///
 /// Fails where the zone turns out to be another than was asked for, or not to hold the names.
-pub async fn connect(target: Target) -> Result<Box<dyn DnsProvider>, ConnectError> {
+pub async fn connect(target: Target, clock: Clock) -> Result<Box<dyn DnsProvider>, ConnectError> {
     let Target { service, zone, names, .. } = target;
     let by_id = matches!(&service, Bound::Cloudflare(config) if matches!(config.zone, CloudflareZone::Id(_)));
     let provider: Box<dyn DnsProvider> = match service {
@@ -23,6 +24,7 @@ pub async fn connect(target: Target) -> Result<Box<dyn DnsProvider>, ConnectErro
         Bound::AdGuard(config) => Box::new(AdGuard::connect(config)?),
         Bound::Cloudflare(config) => Box::new(Cloudflare::connect(config).await?),
         Bound::CloudflareToken(token) => Box::new(Cloudflare::connect(only_zone(token, &names).await?).await?),
+        Bound::Rfc2136(config) => Box::new(Rfc2136::new(config, clock)),
         Bound::PowerDns(config) => Box::new(PowerDns::connect(config)?),
         Bound::Webhook(config) => Box::new(Webhook::connect(config).await?),
     };
@@ -77,7 +79,7 @@ pub async fn look_up(mut targets: Vec<Target>) -> Result<Vec<Target>, ConnectErr
 /// Returns the zones that the service says it has, whether configured or not; nothing where the service has none to list.
 pub async fn zones(target: &Target) -> Result<Option<Vec<Zone>>, ConnectError> {
     Ok(match &target.service {
-        Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::PowerDns(_) | Bound::Webhook(_) => None,
+        Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::Rfc2136(_) | Bound::PowerDns(_) | Bound::Webhook(_) => None,
         Bound::Cloudflare(config) => Some(cloudflare::zones(&config.url, &config.token, &config.budget).await?),
         Bound::CloudflareToken(token) => Some(zones_seen(token).await?),
     })
@@ -205,7 +207,7 @@ mod tests {
         let text = "$ORIGIN lab.example.\n$TTL 300\n@ SOA ns.lab.example. root.lab.example. 1 3600 600 86400 300\n@ NS ns.lab.example.\n";
         std::fs::write(&path, text).unwrap();
         let id = "023e105f4ecef8ad9ca31a8372d0c353";
-        let table: [(&[(&str, &str)], &str); 4] = [
+        let table: [(&[(&str, &str)], &str); 5] = [
             (
                 &[("ZONEFILE_PATH", path.to_str().unwrap()), ("ZONEFILE_ORIGIN", "lab.example")],
                 "zonefile (lab.example)",
@@ -213,12 +215,21 @@ mod tests {
             (&[("ADGUARD_URL", "http://[::1]:9")], "adguard"),
             (&[("CF_API_TOKEN", "t"), ("CF_ZONE_ID", id), ("CF_ZONE", "a.example")], "cloudflare (a.example)"),
             (
+                &[
+                    ("RFC2136_SERVER", "ns1.example"),
+                    ("RFC2136_ZONE", "b.example"),
+                    ("RFC2136_TSIG_NAME", "key"),
+                    ("RFC2136_TSIG_SECRET", "c2VjcmV0"),
+                ],
+                "rfc2136 (b.example)",
+            ),
+            (
                 &[("PDNS_API_URL", "http://[::1]:9"), ("PDNS_API_KEY", "k"), ("PDNS_ZONE", "a.example")],
                 "powerdns (a.example)",
             ),
         ];
         for (variables, expected) in table {
-            let provider = connect(target(variables)).await.unwrap();
+            let provider = connect(target(variables), || jiff::Timestamp::UNIX_EPOCH).await.unwrap();
             assert_eq!(provider.id().to_string(), expected);
         }
     }

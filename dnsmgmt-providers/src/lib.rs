@@ -18,10 +18,16 @@ pub mod cloudflare;
 pub mod config;
 #[cfg(feature = "config")]
 pub mod connect;
+#[cfg(feature = "dns")]
+pub mod dns;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "powerdns")]
 pub mod powerdns;
+#[cfg(any(feature = "zonefile", feature = "rfc2136"))]
+mod rdata;
+#[cfg(feature = "rfc2136")]
+pub mod rfc2136;
 #[cfg(feature = "config")]
 pub mod source;
 #[cfg(feature = "webhook")]

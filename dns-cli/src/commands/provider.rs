@@ -58,10 +58,14 @@ struct Tested {
     findings: Vec<String>,
 }
 
-/// Lists the zone, as every command does first, and tells what would surprise a person.
+/// Lists the zone, or the name of one that cannot be listed whole, as every command does first, and tells what would surprise a person.
 async fn test(context: &Context, format: ReportFormat) -> Result<Exit> {
     let tested = context.each(async |at| {
-        let listing = context.observe(&at, &Scope::Zone).await?;
+        let scope = match at.capabilities().listing {
+            ListingSupport::Zone => Scope::Zone,
+            ListingSupport::NamesOnly => Scope::from_iter([at.id().zone.clone()]),
+        };
+        let listing = context.observe(&at, &scope).await?;
         let findings = at.examine().await.with_context(|| at.id().to_string())?;
         Ok(Tested {
             provider: at.id().name.clone(),

@@ -10,9 +10,11 @@ use crate::cloudflare::{Budget, CloudflareZone};
 use super::check;
 use super::diagnostic::Diagnostic;
 use super::provider::{API_KEY, Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
+use super::rfc2136;
 use super::vars::{
     ADGUARD_HOST, ADGUARD_PASSWORD, ADGUARD_PROTOCOL, ADGUARD_URL, ADGUARD_USERNAME, CF_API_TOKEN, CF_API_URL, CF_ZONE,
-    CF_ZONE_ID, Environment, PDNS_API_KEY, PDNS_API_URL, PDNS_SERVER_ID, PDNS_ZONE, Value, Variable, WEBHOOK_URL,
+    CF_ZONE_ID, Environment, PDNS_API_KEY, PDNS_API_URL, PDNS_SERVER_ID, PDNS_ZONE, RFC2136_SERVER,
+    RFC2136_TSIG_ALGORITHM, RFC2136_TSIG_NAME, RFC2136_TSIG_SECRET, RFC2136_ZONE, Value, Variable, WEBHOOK_URL,
     WEBHOOK_ZONE, ZONEFILE_ORIGIN, ZONEFILE_PATH,
 };
 
@@ -23,6 +25,7 @@ pub(crate) fn providers(environment: &Environment) -> Vec<Provider> {
         (Kind::Zonefile, &ZONEFILE_PATH, zonefile(environment)),
         (Kind::AdGuard, if host_alone { &ADGUARD_HOST } else { &ADGUARD_URL }, adguard(environment)),
         (Kind::Cloudflare, &CF_API_TOKEN, cloudflare(environment)),
+        (Kind::Rfc2136, &RFC2136_SERVER, rfc2136::of_variables(environment)),
         (Kind::PowerDns, &PDNS_API_URL, powerdns(environment)),
         (Kind::Webhook, &WEBHOOK_URL, webhook(environment)),
     ];
@@ -35,10 +38,11 @@ pub(crate) fn providers(environment: &Environment) -> Vec<Provider> {
 
 /// Returns what is set and configures nothing, because the variable that it stands beside is not.
 pub(crate) fn without_effect(environment: &Environment) -> Vec<(&'static Variable, &'static Variable)> {
-    let beside: [(&Variable, &[&Variable]); 5] = [
+    let beside: [(&Variable, &[&Variable]); 6] = [
         (&ZONEFILE_PATH, &[&ZONEFILE_ORIGIN]),
         (&ADGUARD_URL, &[&ADGUARD_PROTOCOL, &ADGUARD_USERNAME, &ADGUARD_PASSWORD]),
         (&CF_API_TOKEN, &[&CF_ZONE, &CF_ZONE_ID, &CF_API_URL]),
+        (&RFC2136_SERVER, &[&RFC2136_ZONE, &RFC2136_TSIG_NAME, &RFC2136_TSIG_ALGORITHM, &RFC2136_TSIG_SECRET]),
         (&PDNS_API_URL, &[&PDNS_API_KEY, &PDNS_ZONE, &PDNS_SERVER_ID]),
         (&WEBHOOK_URL, &[&WEBHOOK_ZONE]),
     ];
@@ -161,6 +165,13 @@ fn variable_secret(key: &'static SecretKey) -> Secret {
 
 fn provider(kind: Kind, variable: &Variable, service: Service) -> Provider {
     Provider { name: kind.as_str().into(), origin: Origin::Variable(variable.name), service }
+}
+
+/// Returns the error of a variable that must stand beside another.
+pub(crate) fn missing_beside(set: &Variable, missing: &Variable) -> Diagnostic {
+    let (set, missing) = (set.name, missing.name);
+    Diagnostic::new(format!("`{set}` is set and `{missing}` is not"))
+        .help(format!("set `{missing}` or `{missing}_FILE` too"))
 }
 
 fn both(left: &Variable, right: &Variable) -> Diagnostic {

@@ -12,6 +12,7 @@ use super::check;
 use super::diagnostic::{Diagnostic, Source};
 use super::policy::{self, Policy};
 use super::provider::{API_KEY, Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
+use super::rfc2136;
 use super::table::{self, Table, Text, list};
 
 /// What may stand at the top of the file. What a further program reads from it is one more key here.
@@ -24,6 +25,7 @@ pub(crate) const fn keys(kind: Kind) -> &'static [&'static str] {
         Kind::Zonefile => &["kind", "zones"],
         Kind::AdGuard => &["kind", "url", "username", "password", "password_file"],
         Kind::Cloudflare => &["kind", "token", "token_file", "zones", "url", "batch", "comment"],
+        Kind::Rfc2136 => &rfc2136::KEYS,
         Kind::PowerDns => &["kind", "url", "api_key", "api_key_file", "zone", "server_id"],
         Kind::Webhook => &["kind", "url", "zone"],
     }
@@ -96,6 +98,7 @@ fn provider(name: &str, table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Resu
             comment: comment(table)?,
             budget: Budget::default(),
         },
+        Kind::Rfc2136 => rfc2136::of_table(table, inline)?,
         Kind::PowerDns => Service::PowerDns {
             url: url(table, table.required("url")?)?,
             key: secret(table, &API_KEY, inline)?.unwrap_or_else(|| left_out(table, &API_KEY)),
@@ -125,7 +128,11 @@ fn login(table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Result<Option<Login
     }
 }
 
-fn secret(table: &Table<'_>, key: &SecretKey, inline: &mut Vec<Diagnostic>) -> Result<Option<Secret>, Diagnostic> {
+pub(crate) fn secret(
+    table: &Table<'_>,
+    key: &SecretKey,
+    inline: &mut Vec<Diagnostic>,
+) -> Result<Option<Secret>, Diagnostic> {
     match (table.text(key.inline)?, table.text(key.file)?) {
         (None, None) => Ok(None),
         (Some(_), Some(file)) => {
@@ -148,7 +155,7 @@ fn secret(table: &Table<'_>, key: &SecretKey, inline: &mut Vec<Diagnostic>) -> R
     }
 }
 
-fn left_out(table: &Table<'_>, key: &'static SecretKey) -> Secret {
+pub(crate) fn left_out(table: &Table<'_>, key: &'static SecretKey) -> Secret {
     Secret::Variable { key, left_out: Some(table.source.place(table.at.clone())) }
 }
 

@@ -1,7 +1,7 @@
 //! A configured provider: what was said about it, before anything is asked.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use dnsmgmt_core::name::Name;
 use secrecy::SecretString;
@@ -9,7 +9,10 @@ use secrecy::SecretString;
 use crate::cloudflare::{Budget, CloudflareZone};
 
 use super::diagnostic::{Diagnostic, Place};
-use super::vars::{ADGUARD_PASSWORD, CF_API_TOKEN, Environment, PDNS_API_KEY, Variable, may_be_shown, one_line};
+use super::rfc2136::Rfc2136Zone;
+use super::vars::{
+    ADGUARD_PASSWORD, CF_API_TOKEN, Environment, PDNS_API_KEY, Variable, may_be_shown, one_line, unreadable,
+};
 
 /// A provider as it is configured.
 #[derive(Debug, Clone)]
@@ -31,6 +34,7 @@ impl Provider {
             Service::Zonefile { .. } => Kind::Zonefile,
             Service::AdGuard { .. } => Kind::AdGuard,
             Service::Cloudflare { .. } => Kind::Cloudflare,
+            Service::Rfc2136(_) => Kind::Rfc2136,
             Service::PowerDns { .. } => Kind::PowerDns,
             Service::Webhook { .. } => Kind::Webhook,
             Service::Broken { kind, .. } => kind,
@@ -52,6 +56,7 @@ impl Provider {
         match &self.service {
             Service::AdGuard { login, .. } => login.as_ref().map(|login| &login.password),
             Service::Cloudflare { token, .. } => Some(token),
+            Service::Rfc2136(zone) => Some(zone.key.secret()),
             Service::PowerDns { key, .. } => Some(key),
             Service::Zonefile { .. } | Service::Webhook { .. } | Service::Broken { .. } => None,
         }
@@ -63,6 +68,7 @@ impl Provider {
             Service::Cloudflare { comment, .. } => comment.as_deref(),
             Service::Zonefile { .. }
             | Service::AdGuard { .. }
+            | Service::Rfc2136(_)
             | Service::PowerDns { .. }
             | Service::Webhook { .. }
             | Service::Broken { .. } => None,
@@ -76,6 +82,7 @@ impl Provider {
             Service::AdGuard { .. } => vec![Some(Name::root())],
             Service::Cloudflare { zones, .. } if zones.is_empty() => vec![None],
             Service::Cloudflare { zones, .. } => zones.iter().map(zone_name).collect(),
+            Service::Rfc2136(zone) => vec![Some(zone.zone.clone())],
             Service::PowerDns { zone, .. } => vec![Some(zone.clone())],
             Service::Webhook { zone, .. } => vec![zone.clone()],
             Service::Broken { .. } => vec![None],
@@ -123,6 +130,8 @@ pub enum Kind {
     AdGuard,
     /// Cloudflare's DNS records.
     Cloudflare,
+    /// DNS UPDATE at a primary server (RFC 2136).
+    Rfc2136,
     /// The HTTP API of the PowerDNS Authoritative Server.
     PowerDns,
     /// A webhook of external-dns.
@@ -131,7 +140,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Zonefile, Self::AdGuard, Self::Cloudflare, Self::PowerDns, Self::Webhook];
+    pub const ALL: [Self; 6] =
+        [Self::Zonefile, Self::AdGuard, Self::Cloudflare, Self::Rfc2136, Self::PowerDns, Self::Webhook];
 
     /// Returns the word that the configuration has for it.
     pub const fn as_str(self) -> &'static str {
@@ -139,6 +149,7 @@ impl Kind {
             Self::Zonefile => "zonefile",
             Self::AdGuard => "adguard",
             Self::Cloudflare => "cloudflare",
+            Self::Rfc2136 => "rfc2136",
             Self::PowerDns => "powerdns",
             Self::Webhook => "webhook",
         }
@@ -173,6 +184,7 @@ pub(crate) enum Service {
         comment: Option<String>,
         budget: Budget,
     },
+    Rfc2136(Rfc2136Zone),
     PowerDns {
         url: String,
         key: Secret,
@@ -247,6 +259,19 @@ impl Secret {
         }
     }
 
+    /// Reads a file of more than a line; also returns what tells of a mistake in it.
+    pub(crate) fn read_whole(&self, environment: &Environment) -> Result<(SecretString, Wrong), Diagnostic> {
+        let Self::File { path, is_bare, place } = self else {
+            return Ok((self.read(environment)?, Box::new(|why| Diagnostic::new(why.to_string()))));
+        };
+        let (what, place) = (called(path, *is_bare), place.clone());
+        let text =
+            fs::read_to_string(path).map_err(|error| unreadable(&what, &error).at(place.clone(), "named here"))?;
+        let wrong =
+            move |why: &dyn fmt::Display| Diagnostic::new(format!("{what}: {why}")).at(place.clone(), "named here");
+        Ok((text.into(), Box::new(wrong)))
+    }
+
     pub(crate) fn read(&self, environment: &Environment) -> Result<SecretString, Diagnostic> {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),
@@ -261,9 +286,15 @@ impl Secret {
     }
 }
 
+/// Makes the error of a file's content.
+pub(crate) type Wrong = Box<dyn Fn(&dyn fmt::Display) -> Diagnostic>;
+
+fn called(path: &Path, is_bare: bool) -> String {
+    if may_be_shown(path, is_bare) { format!("the file {}", path.display()) } else { "the secret's file".into() }
+}
+
 fn read_file(path: &Path, is_bare: bool) -> Result<SecretString, Diagnostic> {
-    let what =
-        if may_be_shown(path, is_bare) { format!("the file {}", path.display()) } else { "the secret's file".into() };
+    let what = called(path, is_bare);
     let line = one_line(path, &what)?;
     if line.trim().is_empty() { Err(Diagnostic::new(format!("{what} is empty"))) } else { Ok(line.into()) }
 }

@@ -11,6 +11,7 @@ use url::Url;
 use crate::adguard::{AdGuardConfig, Credentials};
 use crate::cloudflare::{Budget, CLOUDFLARE_API, CloudflareConfig, CloudflareZone, DEFAULT_BATCH};
 use crate::powerdns::{DEFAULT_SERVER_ID, PowerDnsConfig};
+use crate::rfc2136::Rfc2136Config;
 use crate::webhook::WebhookConfig;
 use crate::zonefile::ZonefileConfig;
 
@@ -18,6 +19,7 @@ use super::Settings;
 use super::alone;
 use super::diagnostic::Diagnostic;
 use super::provider::{Kind, Login, Provider, Service, ZoneFile};
+use super::rfc2136::Rfc2136Zone;
 use super::table::list;
 use super::vars::{Carrier, Environment};
 
@@ -66,7 +68,7 @@ impl Target {
                 Some(self.comment.as_deref().unwrap_or(DEFAULT_TEMPLATE))
             }
             Bound::PowerDns(_) => Some(DEFAULT_TEMPLATE),
-            Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::Webhook(_) => None,
+            Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::Rfc2136(_) | Bound::Webhook(_) => None,
         }
     }
 
@@ -78,6 +80,7 @@ impl Target {
             Bound::AdGuard(config) => server(&config.url),
             Bound::Cloudflare(config) => server(&config.url),
             Bound::CloudflareToken(token) => server(&token.url),
+            Bound::Rfc2136(config) => format!("dns://{}", config.server),
             Bound::PowerDns(config) => powerdns(config),
             Bound::Webhook(config) => server(&config.url),
         }
@@ -109,6 +112,7 @@ pub(crate) enum Bound {
     Cloudflare(CloudflareConfig),
     /// A token whose zones are to be looked up.
     CloudflareToken(CloudflareToken),
+    Rfc2136(Rfc2136Config),
     PowerDns(PowerDnsConfig),
     Webhook(WebhookConfig),
 }
@@ -409,6 +413,13 @@ impl Choice<'_> {
                     None => Bound::CloudflareToken(token),
                 }
             }
+            Service::Rfc2136(Rfc2136Zone { server, zone, key, listing }) => Bound::Rfc2136(Rfc2136Config {
+                name,
+                server: server.clone(),
+                zone: zone.clone(),
+                key: key.read(environment)?,
+                listing: *listing,
+            }),
             Service::PowerDns { url, key, zone, server_id } => {
                 let server_id = server_id.clone().unwrap_or_else(|| DEFAULT_SERVER_ID.into());
                 let api_key = key.read(environment)?;
@@ -455,6 +466,10 @@ fn how(kind: Kind) -> &'static str {
         Kind::Zonefile => "for a zone file, no server needed: set `ZONEFILE_PATH`, and `ZONEFILE_ORIGIN` to its zone",
         Kind::AdGuard => {
             "for AdGuard Home: set `ADGUARD_URL`, and `ADGUARD_USERNAME` and `ADGUARD_PASSWORD` if it asks for them"
+        }
+        Kind::Rfc2136 => {
+            "for BIND, Knot, or another server that takes DNS UPDATE: set `RFC2136_SERVER`, `RFC2136_ZONE`, `RFC2136_TSIG_NAME` and \
+             `RFC2136_TSIG_SECRET`"
         }
         Kind::Cloudflare => "for Cloudflare: set `CF_API_TOKEN`, and `CF_ZONE` if the token has several zones",
         Kind::PowerDns => "for PowerDNS: set `PDNS_API_URL`, `PDNS_API_KEY` and `PDNS_ZONE`",

@@ -105,12 +105,17 @@ fn summary(target: &Target) -> String {
             format!("{name}: {} {} {zone} {}", config.url, config.token.expose_secret(), config.batch)
         }
         Bound::CloudflareToken(token) => format!("{name}: {} {} ?", token.url, token.token.expose_secret()),
+        Bound::Rfc2136(config) => {
+            format!("{name}: {} {} {:?} {:?}", config.server, config.zone, config.key, config.listing)
+        }
         Bound::PowerDns(config) => {
             format!("{name}: {} {} {} {}", config.url, config.api_key.expose_secret(), config.server_id, config.zone)
         }
         Bound::Webhook(config) => format!("{name}: {} {:?}", config.url, config.zone),
     }
 }
+
+mod rfc2136;
 
 mod variables {
     use super::*;
@@ -840,7 +845,8 @@ mod the_documentation {
         assert_eq!(said, crate::config::Policy::default(), "it says what counts anyway");
         assert_eq!((file.policy.sources.len(), file.policy.preserved.covers(&name("vpn.example.com"))), (2, true));
         let kinds: Vec<Kind> = file.providers.iter().map(super::super::Provider::kind).collect();
-        assert_eq!(kinds, [Kind::AdGuard, Kind::Cloudflare, Kind::Zonefile, Kind::PowerDns, Kind::Webhook]);
+        let all = [Kind::AdGuard, Kind::Cloudflare, Kind::Rfc2136, Kind::Zonefile, Kind::PowerDns, Kind::Webhook];
+        assert_eq!(kinds, all);
     }
 }
 

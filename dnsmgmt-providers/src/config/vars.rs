@@ -42,6 +42,19 @@ pub(crate) const CF_ZONE_ID: Variable =
     Variable { name: "CF_ZONE_ID", meaning: "the zone's id (32 hexadecimal digits), instead of CF_ZONE" };
 pub(crate) const CF_API_URL: Variable =
     Variable { name: "CF_API_URL", meaning: "the address of the API, where it is not Cloudflare's own" };
+pub(crate) const RFC2136_SERVER: Variable = Variable {
+    name: "RFC2136_SERVER",
+    meaning: "the zone's primary server, for DNS UPDATE: a host, with a port if it is not 53",
+};
+pub(crate) const RFC2136_ZONE: Variable = Variable { name: "RFC2136_ZONE", meaning: "the zone's name" };
+pub(crate) const RFC2136_TSIG_NAME: Variable =
+    Variable { name: "RFC2136_TSIG_NAME", meaning: "the name of the TSIG key that may transfer and change it" };
+pub(crate) const RFC2136_TSIG_ALGORITHM: Variable = Variable {
+    name: "RFC2136_TSIG_ALGORITHM",
+    meaning: "the key's algorithm: hmac-sha256 (the default), hmac-sha384 or hmac-sha512",
+};
+pub(crate) const RFC2136_TSIG_SECRET: Variable =
+    Variable { name: "RFC2136_TSIG_SECRET", meaning: "the key's secret, in base 64" };
 pub(crate) const PDNS_API_URL: Variable =
     Variable { name: "PDNS_API_URL", meaning: "the address of PowerDNS's web server, such as http://192.168.1.2:8081" };
 pub(crate) const PDNS_API_KEY: Variable =
@@ -49,7 +62,6 @@ pub(crate) const PDNS_API_KEY: Variable =
 pub(crate) const PDNS_ZONE: Variable = Variable { name: "PDNS_ZONE", meaning: "the zone at PowerDNS" };
 pub(crate) const PDNS_SERVER_ID: Variable =
     Variable { name: "PDNS_SERVER_ID", meaning: "the server's id in PowerDNS's API, by default `localhost`" };
-
 pub(crate) const WEBHOOK_URL: Variable = Variable {
     name: "WEBHOOK_URL",
     meaning: "the address of a webhook of external-dns, such as http://localhost:8888",
@@ -58,7 +70,7 @@ pub(crate) const WEBHOOK_ZONE: Variable =
     Variable { name: "WEBHOOK_ZONE", meaning: "the webhook's zone, where its domain filter does not name exactly one" };
 
 /// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
-pub const VARIABLES: [&Variable; 21] = [
+pub const VARIABLES: [&Variable; 26] = [
     &CONFIG,
     &PROVIDER,
     &DB,
@@ -74,6 +86,11 @@ pub const VARIABLES: [&Variable; 21] = [
     &CF_ZONE,
     &CF_ZONE_ID,
     &CF_API_URL,
+    &RFC2136_SERVER,
+    &RFC2136_ZONE,
+    &RFC2136_TSIG_NAME,
+    &RFC2136_TSIG_ALGORITHM,
+    &RFC2136_TSIG_SECRET,
     &PDNS_API_URL,
     &PDNS_API_KEY,
     &PDNS_ZONE,
