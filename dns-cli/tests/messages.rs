@@ -104,4 +104,6 @@ async fn a_request_that_makes_no_sense() {
     assert_seen("mistyped_address", seen(folder.path(), &variables, "add web.lab.example 10.0.0.300").await);
     assert_seen("long_label", seen(folder.path(), &variables, &format!("get {}.lab.example", "x".repeat(64))).await);
     assert_seen("outside", seen(folder.path(), &variables, "add web.other.example 10.0.0.1").await);
+    std::fs::write(folder.path().join("lab.zone"), "$TTL 300\n@ SOA ns host 1 1h 15m 1w 5m\n@ NS ns\n").unwrap();
+    assert_seen("no_witness", seen(folder.path(), &variables, "add web.lab.example 10.0.0.1 --verify dns").await);
 }

@@ -34,6 +34,7 @@ pub mod adopt;
 pub mod apply;
 pub mod brake;
 pub mod by_hand;
+mod condition;
 mod draft;
 mod fnv;
 pub mod mark;

@@ -215,6 +215,13 @@ impl Plan {
         &self.settled
     }
 
+    /// Returns the records that are or will be proxied, so that others' addresses are answered for them.
+    pub fn proxied(&self) -> BTreeSet<RecordKey> {
+        let coming = self.steps().map(|step| step.change.record());
+        let all = self.before.records.iter().chain(coming);
+        all.filter(|record| record.proxied == Some(true)).map(|record| record.key.clone()).collect()
+    }
+
     /// Returns what would be reported if none of it were tried: the preview of a dry run.
     pub fn preview(&self) -> Vec<Outcome> {
         let untried = self.steps().map(|step| Outcome::of(step, Fate::NotTried));

@@ -21,9 +21,19 @@ pub struct Global {
     /// Keeps trying for so long in all, such as 30s, 5m or 0s
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub retry_for: Duration,
+    /// Asks a second witness too after each change: `dns` is the DNS server that the provider's table names with `witness`, else the provider
+    /// itself
+    #[arg(long, global = true, value_name = "HOW")]
+    pub verify: Option<Verify>,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
+}
+
+#[expect(missing_docs, reason = "a comment would become help text")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Verify {
+    Dns,
 }
 
 #[expect(missing_docs, reason = "a comment would become help text")]

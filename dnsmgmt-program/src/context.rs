@@ -15,16 +15,20 @@ use dnsmgmt_core::patience::Patience;
 use dnsmgmt_core::progress::Progress;
 use dnsmgmt_core::provider::{DnsProvider, ProviderId, RunId};
 use dnsmgmt_core::reconcile::{Run, believe, look};
+use dnsmgmt_core::record::{RecordKey, RecordType};
 use dnsmgmt_core::record_set::{Listing, Scope};
+use dnsmgmt_core::report::Outcome;
 use dnsmgmt_core::repository::{DnsRepositoryManager, Endpoint, LockError, ProviderLock};
+use dnsmgmt_core::witness::testify;
 use dnsmgmt_providers::cloudflare::Zone;
 use dnsmgmt_providers::config::{Diagnostic, Environment, Settings, Target};
 use dnsmgmt_providers::connect::{ConnectError, connect, locate, look_up, zones};
+use dnsmgmt_providers::witness::Witness;
 
-use crate::args::Global;
+use crate::args::{Global, Verify};
 use crate::clock::{self, Clock};
 use crate::database::{self, IfAny};
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::failure::{complain, failed};
 use crate::name::name;
 use crate::progress::Line;
@@ -38,6 +42,8 @@ pub struct Context {
     pub provider: Option<String>,
     /// The zone that was named.
     pub zone: Option<Name>,
+    /// Whether a second witness is asked where none is configured.
+    verify: Option<Verify>,
     /// How long it keeps trying.
     pub patience: Patience,
     /// This run.
@@ -69,6 +75,7 @@ impl Context {
             settings,
             provider,
             zone: global.zone.clone(),
+            verify: global.verify,
             patience: Patience { total: global.retry_for, ..Patience::default() },
             run: RunId(fastrand::u64(..)),
             clock: Clock::of_this_boot(),
@@ -268,6 +275,26 @@ impl Context {
             }
             taken => Ok(taken?),
         }
+    }
+
+    /// Returns the DNS server that is asked too whether changes are answered, if one is to be asked.
+    pub fn witness(&self, at: &Connected) -> Result<Option<Witness>> {
+        match (at.target.witness(self.verify.is_some()), self.verify) {
+            (None, Some(Verify::Dns)) => bail!(UsageError(format!(
+                "{} is no DNS server itself, so name the one that answers for it with `witness` in its table",
+                at.id()
+            ))),
+            (server, _) => Ok(server.map(Witness::new)),
+        }
+    }
+
+    /// Asks a witness about the outcomes of a plan. What it contradicts is unconfirmed then.
+    pub async fn testify(&self, witness: &Witness, is_proxied: &dyn Fn(&RecordKey) -> bool, outcomes: &mut [Outcome]) {
+        let line = Line::start();
+        let progress = |progress: Progress<'_>| line.show(progress);
+        let server = witness.server().to_string();
+        let ask = async |name: &Name, rtype: &RecordType| witness.ask(name, rtype).await;
+        testify(outcomes, &server, is_proxied, ask, &self.patience, self.run, &progress).await;
     }
 
     /// Returns this run, for what the library does.

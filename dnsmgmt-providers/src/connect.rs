@@ -45,6 +45,7 @@ pub async fn locate(target: Target) -> Result<Vec<Target>, ConnectError> {
         zone: Some(zone.name.clone()),
         service: Bound::Cloudflare(token.clone().with(by_id_and_name(zone))),
         comment: target.comment.clone(),
+        witness: target.witness.clone(),
         names,
     };
     Ok(groups.into_iter().map(located).collect())

@@ -24,7 +24,7 @@ pub mod dns;
 mod http;
 #[cfg(feature = "powerdns")]
 pub mod powerdns;
-#[cfg(any(feature = "zonefile", feature = "rfc2136"))]
+#[cfg(any(feature = "zonefile", feature = "dns"))]
 mod rdata;
 #[cfg(feature = "rfc2136")]
 pub mod rfc2136;
@@ -32,5 +32,7 @@ pub mod rfc2136;
 pub mod source;
 #[cfg(feature = "webhook")]
 pub mod webhook;
+#[cfg(feature = "dns")]
+pub mod witness;
 #[cfg(feature = "zonefile")]
 pub mod zonefile;

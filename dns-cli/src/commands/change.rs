@@ -25,7 +25,7 @@ use crate::input::{self, Entry};
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::context::{Connected, Context};
 use dnsmgmt_program::exit::{Exit, UsageError};
-use dnsmgmt_program::failure::failed;
+use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::output::{Finished, print_report};
 use dnsmgmt_program::progress::Line;
 
@@ -166,18 +166,45 @@ pub(crate) async fn carry_out(
         return Ok(plan.preview());
     }
     let _lock = context.lock(repository.path(), &at.id().name, PATIENCE).await?;
+    settle(context, repository, at).await?;
+    Ok(carry_out_locked(context, repository, at, plan).await?.0)
+}
+
+/// Settles what an earlier run left open; the caller holds the lock.
+pub(super) async fn settle(context: &Context, repository: &mut DnsRepositoryManager, at: &Connected) -> Result<()> {
+    let line = Line::start();
+    let progress = |progress: Progress<'_>| line.show(progress);
+    let clock = context.clock.reader();
+    settle_left_open(repository, &*at.provider, context.run(&progress, &clock)).await?;
+    Ok(())
+}
+
+/// Carries out a plan that a person asked for; the caller holds the lock. Returns with the outcomes what a listing showed last.
+pub(super) async fn carry_out_locked(
+    context: &Context,
+    repository: &mut DnsRepositoryManager,
+    at: &Connected,
+    plan: Plan,
+) -> Result<(Vec<Outcome>, Option<Listing>)> {
+    if plan.is_empty() {
+        return Ok((plan.preview(), None));
+    }
+    let (witness, proxied) = (context.witness(at)?, plan.proxied());
     let line = Line::start();
     let progress = |progress: Progress<'_>| line.show(progress);
     let clock = context.clock.reader();
     let run = context.run(&progress, &clock);
-    settle_left_open(repository, &*at.provider, run).await?;
     let journal_keep = SignedDuration::try_from(context.settings.policy().journal_keep).unwrap_or(SignedDuration::MAX);
     repository.prune(run.now(), journal_keep)?;
     let done = reconcile::carry_out(repository, &*at.provider, plan.approve_by_hand(), run).await?;
     if let Err(error) = done.written {
-        eprintln!("dns-cli: what became of it was not written down, so the next run looks again: {error}");
+        complain(&format!("what became of it was not written down, so the next run looks again: {error}"));
     }
-    Ok(done.report.outcomes)
+    let mut outcomes = done.report.outcomes;
+    if let Some(witness) = witness {
+        context.testify(&witness, &|key| proxied.contains(key), &mut outcomes).await;
+    }
+    Ok((outcomes, done.report.seen))
 }
 
 /// Says which sources will bring back what goes.

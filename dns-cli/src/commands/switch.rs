@@ -6,10 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use dnsmgmt_core::by_hand::as_listed;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::plan::Plan;
-use dnsmgmt_core::progress::Progress;
-use dnsmgmt_core::reconcile::{self, settle_left_open};
 use dnsmgmt_core::record::RecordKey;
-use dnsmgmt_core::record_set::{Listing, Scope};
+use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_core::relocate::{arrive, depart, still_there};
 use dnsmgmt_core::report::{Fate, Outcome};
 use dnsmgmt_core::repository::{DnsRepositoryManager, Tracking};
@@ -17,13 +15,12 @@ use dnsmgmt_core::tracked::TrackedRecord;
 use dnsmgmt_providers::source;
 
 use crate::args::Switch;
-use crate::commands::change::{PATIENCE, exit};
+use crate::commands::change::{PATIENCE, carry_out_locked, exit, settle};
 use crate::confirm;
 use dnsmgmt_program::context::{Connected, Context, canonical};
 use dnsmgmt_program::exit::{Exit, UsageError};
-use dnsmgmt_program::failure::failed;
+use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::output::{Finished, print_report, printable_lines};
-use dnsmgmt_program::progress::Line;
 
 /// Creates at one provider what is ours at another, verifies it, and only then removes it there.
 pub(crate) async fn run(context: &Context, args: Switch) -> Result<Exit> {
@@ -37,7 +34,7 @@ pub(crate) async fn run(context: &Context, args: Switch) -> Result<Exit> {
     let report = |finished: &[Finished], is_preview: bool| print_report(finished, is_preview, args.output);
     if switch.is_refused() {
         report(&switch.preview(), true)?;
-        eprintln!("dns-cli: nothing was moved, because {to} cannot hold all of it");
+        complain(&format!("nothing was moved, because {to} cannot hold all of it"));
         return Ok(Exit::Unsettled);
     }
     if args.dry_run {
@@ -163,7 +160,7 @@ impl<'a> Move<'a> {
             let id = departure.at.id();
             if !departure.ours.iter().all(|tracked| arrived.contains(&tracked.record.key)) {
                 self.end = self.end.or(Exit::Unsettled);
-                eprintln!("dns-cli: nothing was removed from {id}, because not all of it is at {}", self.to);
+                complain(&format!("nothing was removed from {id}, because not all of it is at {}", self.to));
                 continue;
             }
             match departure.carry_out(self.context, repository).await {
@@ -183,7 +180,7 @@ impl<'a> Move<'a> {
         for spec in &settings.policy().sources {
             let read = async { source::open(spec, &self.context.folder)?.desired().await };
             let Ok(desired) = read.await.inspect_err(|error| {
-                eprintln!("dns-cli: it is not known whether {spec} still names {}: {error}", self.from);
+                complain(&format!("it is not known whether {spec} still names {}: {error}", self.from));
             }) else {
                 continue;
             };
@@ -235,7 +232,7 @@ impl Arrival {
         outcomes: &mut Vec<Outcome>,
     ) -> Result<Vec<RecordKey>> {
         settle(context, repository, &self.at).await?;
-        let (done, seen) = apply(context, repository, &self.at, &self.plan).await?;
+        let (done, seen) = carry_out_locked(context, repository, &self.at, self.plan.clone()).await?;
         outcomes.extend(done);
         let seen = match seen {
             Some(seen) => seen,
@@ -264,7 +261,7 @@ impl Departure {
         tracked.retain(|tracked| confirmed.contains(&tracked.record.key));
         let ours = still_there(&listing, tracked);
         let plan = depart(&*self.at.provider, self.scope.clone(), listing, &ours);
-        Ok(apply(context, repository, &self.at, &plan).await?.0)
+        Ok(carry_out_locked(context, repository, &self.at, plan).await?.0)
     }
 }
 
@@ -284,36 +281,6 @@ fn join(
         repository.track_record(at.id(), &ours.record, &tracking, context.clock.moment().now)?;
     }
     Ok(())
-}
-
-/// Settles what an earlier run left open.
-async fn settle(context: &Context, repository: &mut DnsRepositoryManager, at: &Connected) -> Result<()> {
-    let line = Line::start();
-    let progress = |progress: Progress<'_>| line.show(progress);
-    let clock = context.clock.reader();
-    settle_left_open(repository, &*at.provider, context.run(&progress, &clock)).await?;
-    Ok(())
-}
-
-/// Carries out a plan that a person confirmed; the caller holds the lock.
-async fn apply(
-    context: &Context,
-    repository: &mut DnsRepositoryManager,
-    at: &Connected,
-    plan: &Plan,
-) -> Result<(Vec<Outcome>, Option<Listing>)> {
-    if plan.is_empty() {
-        return Ok((plan.preview(), None));
-    }
-    let line = Line::start();
-    let progress = |progress: Progress<'_>| line.show(progress);
-    let clock = context.clock.reader();
-    let run = context.run(&progress, &clock);
-    let done = reconcile::carry_out(repository, &*at.provider, plan.clone().approve_by_hand(), run).await?;
-    if let Err(error) = done.written {
-        eprintln!("dns-cli: what became of it was not written down, so the next run looks again: {error}");
-    }
-    Ok((done.report.outcomes, done.report.seen))
 }
 
 /// `create web.example A 10.0.0.1 at home (example)`

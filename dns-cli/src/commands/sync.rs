@@ -9,7 +9,7 @@ use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::plan::PlanId;
 use dnsmgmt_core::progress::Progress;
 use dnsmgmt_core::provider::ProviderId;
-use dnsmgmt_core::reconcile::{Reconciled, Wish, preview_sync, sync_zone};
+use dnsmgmt_core::reconcile::{End, Reconciled, Wish, preview_sync, sync_zone};
 use dnsmgmt_core::repository::{Cached, DnsRepositoryManager, Endpoint, ProviderLock};
 use dnsmgmt_core::source::Desired;
 use dnsmgmt_core::sync::{Evidence, idle};
@@ -21,7 +21,7 @@ use crate::wanted::{self, Route, Zone};
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::{Exit, UsageError};
-use dnsmgmt_program::failure::failed;
+use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::output::age;
 use dnsmgmt_program::progress::Line;
 
@@ -157,7 +157,13 @@ impl<'a> Job<'a> {
         let judges = |origin: &Origin| self.desired.judges(origin);
         let wish = wish(self.context, self.wishes, &self.repository, zone, &judges, brake)?;
         let run = self.context.run(&progress, &clock);
-        Ok(sync_zone(&mut self.repository, &*zone.at.provider, wish, run).await?)
+        let witness = self.context.witness(&zone.at)?;
+        let mut done = sync_zone(&mut self.repository, &*zone.at.provider, wish, run).await?;
+        if let (Some(witness), End::CarriedOut(carried_out)) = (witness, &mut done.end) {
+            let proxied = done.decision.plan.proxied();
+            self.context.testify(&witness, &|key| proxied.contains(key), &mut carried_out.report.outcomes).await;
+        }
+        Ok(done)
     }
 
     fn take(&mut self, zone: &Zone, done: Result<Reconciled>, synced: &mut Vec<Synced>) {
@@ -183,10 +189,7 @@ impl<'a> Job<'a> {
     /// Says what failed, and returns the exit status; `unless_in_sync` where all is well and something is to be done.
     fn end(&self, synced: &[Synced], unless_in_sync: Exit) -> Exit {
         for (origin, why) in &self.desired.unreadable {
-            eprintln!(
-                "dns-cli: {}",
-                dnsmgmt_program::output::printable_lines(&format!("{origin}: {why}; nothing of it was judged"))
-            );
+            complain(&format!("{origin}: {why}; nothing of it was judged"));
         }
         for failure in &self.failures {
             failed(failure);

@@ -16,7 +16,8 @@ use crate::commands::change::{Planned, finish};
 use crate::confirm::agree;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
-use dnsmgmt_program::output::{Finished, preview, printable};
+use dnsmgmt_program::failure::complain;
+use dnsmgmt_program::output::{Finished, preview};
 
 pub(crate) async fn run(context: &Context, args: Undo) -> Result<Exit> {
     let agreement = &args.agreement;
@@ -72,7 +73,7 @@ fn made(entries: Vec<JournalEntry>) -> (Vec<JournalEntry>, Exit) {
                 )
             }
         };
-        eprintln!("dns-cli: {}", printable(&said));
+        complain(&said);
     }
     (made, exit)
 }

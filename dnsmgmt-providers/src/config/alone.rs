@@ -164,7 +164,7 @@ fn variable_secret(key: &'static SecretKey) -> Secret {
 }
 
 fn provider(kind: Kind, variable: &Variable, service: Service) -> Provider {
-    Provider { name: kind.as_str().into(), origin: Origin::Variable(variable.name), service }
+    Provider { name: kind.as_str().into(), origin: Origin::Variable(variable.name), service, witness: None }
 }
 
 /// Returns the error of a variable that must stand beside another.

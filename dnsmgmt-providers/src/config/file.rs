@@ -7,6 +7,7 @@ use dnsmgmt_core::name::Name;
 use toml::de::DeValue;
 
 use crate::cloudflare::{Budget, CloudflareZone};
+use crate::dns::{Server, ServerError};
 
 use super::check;
 use super::diagnostic::{Diagnostic, Source};
@@ -30,6 +31,9 @@ pub(crate) const fn keys(kind: Kind) -> &'static [&'static str] {
         Kind::Webhook => &["kind", "url", "zone"],
     }
 }
+
+/// The keys that every provider's table has beside those of its kind.
+pub(crate) const OF_ALL: [&str; 1] = ["witness"];
 
 /// The keys of an entry of `zones` that is a table.
 pub(crate) const ZONEFILE_ZONE: [&str; 2] = ["name", "path"];
@@ -86,7 +90,7 @@ fn provider(name: &str, table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Resu
         let place = table.source.place(text.at);
         Diagnostic::new(message).at(place, format!("expected {}", list(Kind::ALL.map(Kind::as_str))))
     })?;
-    table.only(keys(kind))?;
+    table.only(&[keys(kind), &OF_ALL].concat())?;
     let service = match kind {
         Kind::Zonefile => Service::Zonefile { zones: zone_files(table)? },
         Kind::AdGuard => Service::AdGuard { url: url(table, table.required("url")?)?, login: login(table, inline)? },
@@ -111,7 +115,16 @@ fn provider(name: &str, table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Resu
         },
     };
     let place = table.source.place(table.at.clone());
-    Ok(Provider { name: name.into(), origin: Origin::File { path: place.path, line: place.line }, service })
+    let origin = Origin::File { path: place.path, line: place.line };
+    Ok(Provider { name: name.into(), origin, service, witness: witness(table)? })
+}
+
+fn witness(table: &Table<'_>) -> Result<Option<Server>, Diagnostic> {
+    let Some(text) = table.text("witness")? else { return Ok(None) };
+    let server = text.text.parse().map_err(|why: ServerError| {
+        table.source.wrong(text.at, format!("`{}` is not a DNS server", text.text)).help(format!("{why}"))
+    });
+    server.map(Some)
 }
 
 fn login(table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Result<Option<Login>, Diagnostic> {

@@ -7,6 +7,7 @@ use dnsmgmt_core::name::Name;
 use secrecy::SecretString;
 
 use crate::cloudflare::{Budget, CloudflareZone};
+use crate::dns::Server;
 
 use super::diagnostic::{Diagnostic, Place};
 use super::rfc2136::Rfc2136Zone;
@@ -20,6 +21,8 @@ pub struct Provider {
     pub(crate) name: String,
     pub(crate) origin: Origin,
     pub(crate) service: Service,
+    /// The DNS server that is asked too whether a change is answered.
+    pub(crate) witness: Option<Server>,
 }
 
 impl Provider {

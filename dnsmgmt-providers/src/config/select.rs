@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::adguard::{AdGuardConfig, Credentials};
 use crate::cloudflare::{Budget, CLOUDFLARE_API, CloudflareConfig, CloudflareZone, DEFAULT_BATCH};
+use crate::dns::Server;
 use crate::powerdns::{DEFAULT_SERVER_ID, PowerDnsConfig};
 use crate::rfc2136::Rfc2136Config;
 use crate::webhook::WebhookConfig;
@@ -32,6 +33,8 @@ pub struct Target {
     pub(crate) zone: Option<Name>,
     /// The text of our mark in comments, where it is not the default one.
     pub(crate) comment: Option<String>,
+    /// The DNS server that is asked too whether a change is answered.
+    pub(crate) witness: Option<Server>,
     pub(crate) names: Vec<Name>,
 }
 
@@ -70,6 +73,21 @@ impl Target {
             Bound::PowerDns(_) => Some(DEFAULT_TEMPLATE),
             Bound::Zonefile(_) | Bound::AdGuard(_) | Bound::Rfc2136(_) | Bound::Webhook(_) => None,
         }
+    }
+
+    /// Returns the DNS server that is to be asked whether a change is answered, where one is configured; where it is to be asked
+    /// `anyway`, the one that the provider is itself.
+    pub fn witness(&self, anyway: bool) -> Option<Server> {
+        let itself = || match &self.service {
+            Bound::AdGuard(config) => Url::parse(&config.url).ok()?.host_str()?.parse().ok(),
+            Bound::Rfc2136(config) => Some(config.server.clone()),
+            Bound::Zonefile(_)
+            | Bound::Cloudflare(_)
+            | Bound::CloudflareToken(_)
+            | Bound::PowerDns(_)
+            | Bound::Webhook(_) => None,
+        };
+        self.witness.clone().or_else(|| itself().filter(|_| anyway))
     }
 
     /// Returns the server or file that holds the zone, in one spelling and without any secret. A path is taken as it is written,
@@ -307,6 +325,7 @@ impl Settings {
             service: choice.bind(zone, &self.environment)?,
             zone: known.or_else(|| zone.cloned()),
             comment: choice.provider.comment().map(Into::into),
+            witness: choice.provider.witness.clone(),
             names,
         })
     }

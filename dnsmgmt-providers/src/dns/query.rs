@@ -61,6 +61,11 @@ impl Reply {
         self.0.header().rcode() == Rcode::NXDOMAIN && self.0.header_counts().ancount() == 0
     }
 
+    /// Returns how the server refused to answer, if it did. That there is no such name is an answer.
+    pub(crate) fn refusal(&self) -> Option<Rcode> {
+        Some(self.0.header().rcode()).filter(|rcode| !matches!(*rcode, Rcode::NOERROR | Rcode::NXDOMAIN))
+    }
+
     /// Returns whether the server holds the name itself: otherwise the answer is a referral, or from a cache.
     pub(crate) fn is_authoritative(&self) -> bool {
         self.0.header().aa()
