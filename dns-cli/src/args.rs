@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 mod adopt;
+mod containers;
 mod named;
 mod orphans;
 mod rebuild;
@@ -21,6 +22,7 @@ use dnsmgmt_core::record::{RecordType, Ttl};
 use dnsmgmt_program::args::{Global, ReportFormat, duration};
 
 pub(crate) use adopt::Adopt;
+pub(crate) use containers::Containers;
 pub(crate) use named::{Agreement, Named};
 pub(crate) use orphans::{Orphans, OrphansDelete, OrphansList, OrphansRestore};
 pub(crate) use rebuild::DbRebuild;
@@ -61,6 +63,7 @@ pub(crate) enum Command {
     Delete(Delete),
     Sync(Sync),
     Plan(Plan),
+    Containers(Containers),
     Why(Why),
     Adopt(Adopt),
     Release(Release),

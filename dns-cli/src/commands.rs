@@ -6,6 +6,7 @@ mod cache;
 mod change;
 mod comments;
 mod completions;
+mod containers;
 mod db;
 mod delete;
 mod export;
@@ -43,6 +44,7 @@ pub(crate) async fn run(global: &Global, command: Command) -> Result<Exit> {
         Command::Update(args) => update::run(&Context::new(global)?, args).await,
         Command::Sync(args) => sync::run(&Context::new(global)?, args).await,
         Command::Plan(args) => sync::plan(&Context::new(global)?, args).await,
+        Command::Containers(args) => containers::run(&Context::new(global)?, args).await,
         Command::Why(args) => why::run(&Context::new(global)?, args).await,
         Command::Adopt(args) => adopt::run(&Context::new(global)?, args).await,
         Command::Release(args) => release::run(&Context::new(global)?, args).await,

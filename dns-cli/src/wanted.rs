@@ -2,15 +2,18 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::{Error, Result, bail};
+use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_core::source::{Desired, Place, Wanted};
 use dnsmgmt_providers::config::Target;
-use dnsmgmt_providers::source;
 
+use crate::output::duration;
 use dnsmgmt_program::context::{Connected, Context};
 use dnsmgmt_program::exit::UsageError;
 use dnsmgmt_program::held;
@@ -21,7 +24,8 @@ pub(crate) struct Zone {
     pub(crate) wishes: Wishes,
 }
 
-/// Reads the sources that were named, else those of the configuration: all of them, or an error.
+/// Reads the sources that were named, else those of the configuration: all files, or an error. Of daemons and proxies one that could
+/// not be read is among `failed`, and costs the others nothing.
 pub(crate) async fn read(context: &Context, named: &[String]) -> Result<Desired> {
     let specs = if named.is_empty() { &context.settings.policy().sources } else { named };
     if specs.is_empty() {
@@ -31,17 +35,15 @@ pub(crate) async fn read(context: &Context, named: &[String]) -> Result<Desired>
     }
     let mut desired = Desired::default();
     for spec in specs {
-        desired.extend(source::open(spec, &context.folder)?.desired().await?);
+        desired.extend(context.settings.source(spec, &context.folder)?.desired().await?);
     }
     Ok(desired)
 }
 
 /// Takes what wanted records at its last good run and wants none now for unreadable: a file that was cut short looks the same.
 pub(crate) fn doubt_emptied(desired: &mut Desired, repository: &DnsRepositoryManager) -> Result<()> {
-    let wants_some =
-        |origin: &dnsmgmt_core::origin::Origin| desired.wanted.iter().any(|wanted| wanted.origin.is_within(origin));
-    let emptied: Vec<_> =
-        desired.read.iter().chain(&desired.empty).filter(|origin| !wants_some(origin)).cloned().collect();
+    let emptied = desired.read.iter().chain(&desired.empty).filter(|origin| !desired.live.contains(origin));
+    let emptied: Vec<_> = emptied.filter(|origin| !wants_some(desired, origin)).cloned().collect();
     for origin in emptied {
         let wanted = repository.wants_records(&origin)?;
         if wanted > 0 && desired.judges(&origin) {
@@ -51,6 +53,51 @@ pub(crate) fn doubt_emptied(desired: &mut Desired, repository: &DnsRepositoryMan
         }
     }
     Ok(())
+}
+
+/// How a daemon or a proxy that wants nothing any more is looked at.
+pub(crate) struct Doubt<'a> {
+    pub(crate) moment: &'a Moment,
+    /// For how long it must have been so.
+    pub(crate) grace: Duration,
+    /// Whether the look is written down.
+    pub(crate) is_written: bool,
+}
+
+/// Leaves undecided what a daemon or a proxy wanted that wants nothing now, until it has been seen so for the whole grace, at two
+/// looks or more: it forgets when it starts, and a wrong one answers as well.
+pub(crate) fn doubt_silenced(
+    desired: &mut Desired,
+    repository: &mut DnsRepositoryManager,
+    doubt: &Doubt<'_>,
+) -> Result<()> {
+    for origin in desired.live.clone() {
+        let wanted = if wants_some(desired, &origin) { 0 } else { repository.wants_records(&origin)? };
+        if wanted == 0 {
+            if doubt.is_written {
+                repository.forget_emptied(&origin)?;
+            }
+            continue;
+        }
+        let observed = match doubt.is_written {
+            true => repository.look_at_emptied(&origin, doubt.moment, None)?,
+            false => repository.peek_at_emptied(&origin, doubt.moment, None)?,
+        };
+        if observed.is_none_or(|observed| observed < doubt.grace) {
+            let left = doubt.grace.saturating_sub(observed.unwrap_or_default());
+            let why = format!(
+                "it wanted {wanted} records at its last run and wants none now, which is believed when it is seen so again after \
+                 {}; --allow-empty believes it at once",
+                duration(left)
+            );
+            desired.undecided.push((origin, why));
+        }
+    }
+    Ok(())
+}
+
+fn wants_some(desired: &Desired, origin: &Origin) -> bool {
+    desired.wanted.iter().any(|wanted| wanted.origin.is_within(origin))
 }
 
 /// Connects to the zones that routes lead to, and to those in which the sources wanted something before, but for those that are
@@ -110,8 +157,12 @@ impl Way<'_> {
         };
         let mut failures = Vec::new();
         for (target, Route { place, wishes, .. }) in targets.into_iter().zip(routes) {
-            match self.context.locate(&target).await {
-                Ok(located) => {
+            match self.context.locate_most(&target).await {
+                Ok((located, lost)) => {
+                    for (name, why) in lost {
+                        unplaced(desired, &of_name(&wishes.wanted, &name));
+                        failures.push(why.into());
+                    }
                     for target in located {
                         let wanted = here(&target, &wishes.wanted, &place);
                         let added = self.add(target, Wishes { wanted, wildcard_dns: wishes.wildcard_dns }).await;
@@ -193,6 +244,14 @@ pub(crate) fn routes(context: &Context, desired: &mut Desired, failures: &mut Ve
         if !is_meant(context, &place) {
             continue;
         }
+        let (wanted, lost) = placed(context, &place, wanted);
+        for (wanted, error) in lost {
+            unplaced(desired, &wanted);
+            failures.push(error);
+        }
+        if wanted.is_empty() {
+            continue;
+        }
         match targets(context, &place, &wanted) {
             Ok(targets) => {
                 let wildcard_dns = wildcard_dns(desired, &place);
@@ -208,6 +267,29 @@ pub(crate) fn routes(context: &Context, desired: &mut Desired, failures: &mut Ve
         }
     }
     routes
+}
+
+/// Takes out what no provider and no zone is configured for, by the reason: it costs the rest of its place nothing.
+fn placed(context: &Context, place: &Place, wanted: Vec<Wanted>) -> (Vec<Wanted>, Vec<(Vec<Wanted>, Error)>) {
+    let mut lost: BTreeMap<String, (Vec<Wanted>, Error)> = BTreeMap::new();
+    if place.zone.is_some() || targets(context, place, &wanted).is_ok() {
+        return (wanted, Vec::new());
+    }
+    let mut rest = Vec::new();
+    for wanted in wanted {
+        match targets(context, place, std::slice::from_ref(&wanted)) {
+            Ok(_) => rest.push(wanted),
+            Err(error) => {
+                let because = lost.entry(format!("{error:#}"));
+                because.or_insert_with(|| (Vec::new(), error)).0.push(wanted);
+            }
+        }
+    }
+    (rest, lost.into_values().collect())
+}
+
+fn of_name(wanted: &[Wanted], name: &Name) -> Vec<Wanted> {
+    wanted.iter().filter(|wanted| wanted.record.name() == name).cloned().collect()
 }
 
 /// Tells which zones routes lead to without asking anybody, and returns what is wanted in those of providers of which every route

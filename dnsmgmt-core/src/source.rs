@@ -14,7 +14,7 @@ pub trait RecordSource: Send + Sync {
 }
 
 /// What sources want.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Desired {
     /// The records, in the order of the source.
     pub wanted: Vec<Wanted>,
@@ -25,6 +25,13 @@ pub struct Desired {
     pub unreadable: Vec<(Origin, String)>,
     /// Pieces that were read and are there, and want nothing: they may have been cut short.
     pub empty: Vec<Origin>,
+    /// What of what was read answers from memory and not from a file: a daemon, a proxy. That it wants nothing any more is
+    /// believed after it has been so for a while, because such a thing forgets when it starts.
+    pub live: Vec<Origin>,
+    /// What was read and cannot be told at present, or is not believed yet. Nothing is wrong with it, and nothing of it is judged.
+    pub undecided: Vec<(Origin, String)>,
+    /// Whole sources of which nothing could be read, while others were: they are not in `read`.
+    pub failed: Vec<SourceError>,
     /// What the source says about zones.
     pub zones: Vec<ZoneRules>,
 }
@@ -65,13 +72,16 @@ impl Desired {
         self.read.extend(other.read);
         self.unreadable.extend(other.unreadable);
         self.empty.extend(other.empty);
+        self.live.extend(other.live);
+        self.undecided.extend(other.undecided);
+        self.failed.extend(other.failed);
         self.zones.extend(other.zones);
     }
 
     /// Returns whether it was read completely what this origin wants.
     pub fn judges(&self, origin: &Origin) -> bool {
-        self.read.iter().any(|read| origin.is_within(read))
-            && !self.unreadable.iter().any(|(unreadable, _)| origin.is_within(unreadable))
+        let mut left_out = self.unreadable.iter().chain(&self.undecided);
+        self.read.iter().any(|read| origin.is_within(read)) && !left_out.any(|(piece, _)| origin.is_within(piece))
     }
 }
 
@@ -95,10 +105,16 @@ mod tests {
     fn only_what_was_read_is_judged() {
         let file = Origin::of_source("file", "/etc/lab.toml");
         let (good, bad) = (file.piece("a.example"), file.piece("b.example"));
-        let desired =
-            Desired { read: vec![file], unreadable: vec![(bad.clone(), "broken".into())], ..Desired::default() };
+        let open = file.piece("c.example");
+        let desired = Desired {
+            read: vec![file],
+            unreadable: vec![(bad.clone(), "broken".into())],
+            undecided: vec![(open.clone(), "not now".into())],
+            ..Desired::default()
+        };
         assert!(desired.judges(&good));
         assert!(!desired.judges(&bad), "what could not be read wants nobody knows what");
+        assert!(!desired.judges(&open), "and so does what cannot be told now");
         assert!(!desired.judges(&Origin::of_source("file", "/etc/other.toml").piece("a.example")));
         assert!(!desired.judges(&Origin::by_hand()));
     }

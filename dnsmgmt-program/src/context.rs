@@ -22,7 +22,7 @@ use dnsmgmt_core::repository::{DnsRepositoryManager, Endpoint, LockError, Provid
 use dnsmgmt_core::witness::testify;
 use dnsmgmt_providers::cloudflare::Zone;
 use dnsmgmt_providers::config::{Diagnostic, Environment, Settings, Target};
-use dnsmgmt_providers::connect::{ConnectError, connect, locate, look_up, zones};
+use dnsmgmt_providers::connect::{ConnectError, connect, locate, locate_most, look_up, zones};
 use dnsmgmt_providers::witness::Witness;
 
 use crate::args::{Global, Verify};
@@ -340,6 +340,11 @@ impl Context {
     /// Returns one target for each zone that a target leads to.
     pub async fn locate(&self, target: &Target) -> Result<Vec<Target>, ConnectError> {
         self.patiently(async || locate(target.clone()).await).await
+    }
+
+    /// Returns what [`locate`](Self::locate) does, and beside it the names that are in no zone, each with why.
+    pub async fn locate_most(&self, target: &Target) -> Result<(Vec<Target>, Vec<(Name, Diagnostic)>), ConnectError> {
+        self.patiently(async || locate_most(target.clone()).await).await
     }
 
     /// Asks again where that can help, with the pauses of a listing.

@@ -4,6 +4,7 @@ use anyhow::Error;
 use dnsmgmt_core::name::NameError;
 use dnsmgmt_core::provider::ProviderError;
 use dnsmgmt_core::record::RecordError;
+use dnsmgmt_core::source::SourceError;
 use dnsmgmt_providers::connect::ConnectError;
 
 use crate::exit::{Exit, UsageError};
@@ -20,13 +21,18 @@ pub fn failed(error: &Error) -> Exit {
     let causes = || error.chain();
     let text: Vec<String> = causes().map(ToString::to_string).collect();
     complain(&text.join(": "));
-    if let Some(hint) = causes().find_map(|cause| provider_error(cause)?.hint.as_deref()) {
+    if let Some(hint) = causes().find_map(hint) {
         eprintln!("{}", printable_lines(hint));
     }
     // A context is not among the causes, so the error itself is asked for it.
     let is_usage =
         error.is::<UsageError>() || causes().any(|cause| cause.is::<NameError>() || cause.is::<RecordError>());
     if is_usage { Exit::Usage } else { Exit::CouldNotRun }
+}
+
+fn hint<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {
+    let of_source = cause.downcast_ref::<SourceError>().and_then(|error| error.hint.as_deref());
+    of_source.or_else(|| provider_error(cause)?.hint.as_deref())
 }
 
 fn provider_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProviderError> {

@@ -24,13 +24,15 @@ mod alone;
 pub(crate) mod check;
 mod database;
 pub(crate) mod diagnostic;
-pub(crate) mod duration;
+mod docker;
 mod file;
+mod live;
 mod policy;
 mod provider;
 mod rfc2136;
 mod select;
 pub(crate) mod table;
+mod traefik;
 mod vars;
 
 use std::io::ErrorKind;

@@ -40,6 +40,27 @@ pub async fn connect(target: Target, clock: Clock) -> Result<Box<dyn DnsProvider
 pub async fn locate(target: Target) -> Result<Vec<Target>, ConnectError> {
     let Bound::CloudflareToken(token) = &target.service else { return Ok(vec![target]) };
     let groups = group(token, &zones_seen(token).await?, &target.names)?;
+    Ok(located(&target, token, groups))
+}
+
+/// Returns what [`locate`] does, and beside it the names that are in no zone, each with why: they cost the others nothing.
+pub async fn locate_most(target: Target) -> Result<(Vec<Target>, Vec<(Name, Diagnostic)>), ConnectError> {
+    let Bound::CloudflareToken(token) = &target.service else { return Ok((vec![target], Vec::new())) };
+    let zones = zones_seen(token).await?;
+    let (mut names, mut lost) = (Vec::new(), Vec::new());
+    for name in &target.names {
+        match group(token, &zones, std::slice::from_ref(name)) {
+            Ok(_) => names.push(name.clone()),
+            Err(why) => lost.push((name.clone(), why)),
+        }
+    }
+    // Without names it would be all zones.
+    let is_all_lost = names.is_empty() && !lost.is_empty();
+    let groups = if is_all_lost { Vec::new() } else { group(token, &zones, &names)? };
+    Ok((located(&target, token, groups), lost))
+}
+
+fn located(target: &Target, token: &CloudflareToken, groups: Vec<(Zone, Vec<Name>)>) -> Vec<Target> {
     let located = |(zone, names): (Zone, Vec<Name>)| Target {
         provider: target.provider.clone(),
         zone: Some(zone.name.clone()),
@@ -48,7 +69,7 @@ pub async fn locate(target: Target) -> Result<Vec<Target>, ConnectError> {
         witness: target.witness.clone(),
         names,
     };
-    Ok(groups.into_iter().map(located).collect())
+    groups.into_iter().map(located).collect()
 }
 
 /// Looks the zones of several targets of one provider up together, where the token sees so few that it takes a single call.

@@ -64,6 +64,10 @@ pub(crate) struct Answered {
 
 impl Answered {
     /// Returns the server's clock as its `Date` header has it.
+    #[cfg_attr(
+        feature = "docker",
+        allow(dead_code, reason = "a source's clock does not matter, and it may stand alone")
+    )]
     pub(crate) fn date(&self) -> Option<Timestamp> {
         rfc2822::parse(self.headers.get(DATE)?.to_str().ok()?).ok().map(|date| date.timestamp())
     }
@@ -134,7 +138,7 @@ pub(crate) async fn send(request: RequestBuilder, doing: &str) -> Result<Answere
 }
 
 /// Returns the two innermost causes on one line: reqwest keeps what matters there, and says the same at every level above.
-fn innermost(error: &dyn Error) -> String {
+pub(crate) fn innermost(error: &dyn Error) -> String {
     let mut causes = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -20,6 +20,8 @@ pub mod config;
 pub mod connect;
 #[cfg(feature = "dns")]
 pub mod dns;
+#[cfg(any(feature = "config", feature = "docker"))]
+mod duration;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "powerdns")]
@@ -28,7 +30,7 @@ pub mod powerdns;
 mod rdata;
 #[cfg(feature = "rfc2136")]
 pub mod rfc2136;
-#[cfg(feature = "config")]
+#[cfg(any(feature = "config", feature = "docker"))]
 pub mod source;
 #[cfg(feature = "webhook")]
 pub mod webhook;

@@ -47,9 +47,9 @@ pub(crate) struct Plan {
 /// What is wanted, and what may be done for it.
 #[derive(Debug, Args)]
 pub(crate) struct Wishes {
-    /// Reads what is wanted from here instead of from `sources` in dnsmgmt.toml: a TOML file, a zone file, or a folder of hosts
-    /// files; can be given several times
-    #[arg(long, short = 's', value_name = "FILE")]
+    /// Reads what is wanted from here instead of from `sources` in dnsmgmt.toml: a TOML file, a zone file, a folder of hosts
+    /// files, `docker` or `traefik`; can be given several times
+    #[arg(long, short = 's', value_name = "SOURCE")]
     pub(crate) source: Vec<String>,
     /// Deletes nothing that nobody wants any more
     #[arg(long)]

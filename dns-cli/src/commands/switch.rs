@@ -12,7 +12,6 @@ use dnsmgmt_core::relocate::{arrive, depart, still_there};
 use dnsmgmt_core::report::{Fate, Outcome};
 use dnsmgmt_core::repository::{DnsRepositoryManager, Tracking};
 use dnsmgmt_core::tracked::TrackedRecord;
-use dnsmgmt_providers::source;
 
 use crate::args::Switch;
 use crate::commands::change::{PATIENCE, carry_out_locked, exit, settle};
@@ -178,12 +177,15 @@ impl<'a> Move<'a> {
         let settings = &self.context.settings;
         let mut origins: BTreeMap<String, usize> = BTreeMap::new();
         for spec in &settings.policy().sources {
-            let read = async { source::open(spec, &self.context.folder)?.desired().await };
+            let read = async { self.context.settings.source(spec, &self.context.folder)?.desired().await };
             let Ok(desired) = read.await.inspect_err(|error| {
                 complain(&format!("it is not known whether {spec} still names {}: {error}", self.from));
             }) else {
                 continue;
             };
+            for error in &desired.failed {
+                eprintln!("dns-cli: it is not known whether {spec} still names {}: {error}", self.from);
+            }
             for wanted in desired.wanted.iter().filter(|wanted| moved.contains(wanted.record.name())) {
                 let (place, name) = (&wanted.place, wanted.record.name());
                 let target = settings.select(place.provider.as_deref(), place.zone.as_ref(), Some(name));

@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 
 use crate::args::{Plan, Sync, Wishes};
 use crate::output::{NotJudged, SyncReport, Synced, print_plan, print_synced};
-use crate::wanted::{self, Route, Zone};
+use crate::wanted::{self, Doubt, Route, Zone};
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::{Exit, UsageError};
@@ -30,7 +30,7 @@ const FOREVER: Duration = Duration::from_secs(24 * 3600);
 
 /// Makes the providers hold what the sources want.
 pub(crate) async fn run(context: &Context, args: Sync) -> Result<Exit> {
-    let mut job = Job::new(context, &args.wishes).await?;
+    let mut job = Job::new(context, &args.wishes, !args.dry_run).await?;
     if args.dry_run {
         let brake = job.brake(args.force, args.approve)?;
         let synced = job.preview(&brake).await;
@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, args: Sync) -> Result<Exit> {
 
 /// Shows what `sync` would do.
 pub(crate) async fn plan(context: &Context, args: Plan) -> Result<Exit> {
-    let mut job = Job::new(context, &args.wishes).await?;
+    let mut job = Job::new(context, &args.wishes, false).await?;
     let brake = job.brake(false, None)?;
     let synced = job.preview(&brake).await;
     let report = job.report(&synced, true);
@@ -70,13 +70,16 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    async fn new(context: &'a Context, wishes: &'a Wishes) -> Result<Self> {
+    async fn new(context: &'a Context, wishes: &'a Wishes, writes: bool) -> Result<Self> {
         let mut repository = context.repository()?;
         let mut desired = wanted::read(context, &wishes.source).await?;
         if !wishes.allow_empty {
             wanted::doubt_emptied(&mut desired, &repository)?;
+            let grace = wishes.grace.unwrap_or_else(|| context.settings.policy().grace);
+            let doubt = Doubt { moment: &context.clock.moment(), grace, is_written: writes };
+            wanted::doubt_silenced(&mut desired, &mut repository, &doubt)?;
         }
-        let mut failures = Vec::new();
+        let mut failures: Vec<Error> = std::mem::take(&mut desired.failed).into_iter().map(Error::from).collect();
         let mut routes = wanted::routes(context, &mut desired, &mut failures);
         let in_sync = match wishes.max_age {
             Some(max_age) => in_sync(context, wishes, &mut repository, &desired, &mut routes, max_age)?,
@@ -86,9 +89,8 @@ impl<'a> Job<'a> {
         let mut zones = wanted::by_zone(context, &repository, &mut desired, routes, &ids, &mut failures).await?;
         // Where something is wanted comes first: what moves to another provider must have arrived there before it goes here.
         zones.sort_by_key(|zone| zone.wishes.wanted.is_empty());
-        if let Some(zone) =
-            context.zone.as_ref().filter(|_| zones.is_empty() && in_sync.is_empty() && failures.is_empty())
-        {
+        let is_certain = failures.is_empty() && desired.unreadable.is_empty() && desired.undecided.is_empty();
+        if let Some(zone) = context.zone.as_ref().filter(|_| zones.is_empty() && in_sync.is_empty() && is_certain) {
             bail!(UsageError(format!("no source wants anything in {zone}, and none that was read did before")));
         }
         let in_sync = in_sync.into_values().collect();
@@ -177,7 +179,7 @@ impl<'a> Job<'a> {
     }
 
     fn report<'r>(&'r self, zones: &'r [Synced], dry_run: bool) -> SyncReport<'r> {
-        let not_judged = self.desired.unreadable.iter();
+        let not_judged = self.desired.unreadable.iter().chain(&self.desired.undecided);
         SyncReport {
             zones,
             dry_run,
@@ -188,7 +190,7 @@ impl<'a> Job<'a> {
 
     /// Says what failed, and returns the exit status; `unless_in_sync` where all is well and something is to be done.
     fn end(&self, synced: &[Synced], unless_in_sync: Exit) -> Exit {
-        for (origin, why) in &self.desired.unreadable {
+        for (origin, why) in self.desired.unreadable.iter().chain(&self.desired.undecided) {
             complain(&format!("{origin}: {why}; nothing of it was judged"));
         }
         for failure in &self.failures {

@@ -15,7 +15,6 @@ use dnsmgmt_core::source::Wanted;
 use dnsmgmt_core::sync::wildcard_for;
 use dnsmgmt_core::tracked::TrackedRecord;
 use dnsmgmt_providers::config::Target;
-use dnsmgmt_providers::source;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::args::Why;
@@ -57,11 +56,13 @@ pub(crate) async fn run(context: &Context, args: Why) -> Result<Exit> {
 async fn wanted_now(context: &Context, name: &Name) -> (Vec<Wanted>, Vec<(String, String)>) {
     let (mut wanted, mut unreadable) = (Vec::new(), Vec::new());
     for spec in &context.settings.policy().sources {
-        let read = async { source::open(spec, &context.folder)?.desired().await };
+        let read = async { context.settings.source(spec, &context.folder)?.desired().await };
         match read.await {
             Ok(desired) => {
                 wanted.extend(desired.wanted.into_iter().filter(|wanted| wanted.record.name() == name));
-                unreadable.extend(desired.unreadable.into_iter().map(|(origin, why)| (origin.to_string(), why)));
+                let pieces = desired.unreadable.into_iter().chain(desired.undecided);
+                unreadable.extend(pieces.map(|(origin, why)| (origin.to_string(), why)));
+                unreadable.extend(desired.failed.into_iter().map(|error| (error.source_name, error.problem)));
             }
             Err(error) => unreadable.push((spec.clone(), error.problem)),
         }

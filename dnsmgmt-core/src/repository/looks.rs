@@ -7,10 +7,15 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::error::{Failure, RepositoryError};
 use super::{DnsRepositoryManager, row};
 use crate::moment::{Look, Moment};
+use crate::name::Name;
+use crate::origin::Origin;
 use crate::provider::ProviderId;
 
 /// The job that marks orphans: marks are measured with its looks alone.
 pub const MARKING_JOB: &str = "sync";
+
+/// The looks at sources that want nothing any more; their provider is the origin.
+const EMPTY_JOB: &str = "empty";
 
 /// For how long that job had observed the zone `?2` of `?1` at its last look.
 pub(crate) const OBSERVED: &str =
@@ -48,11 +53,62 @@ impl DnsRepositoryManager {
         look.map_err(|error| error.at(&self.path, "read the last look"))
     }
 
+    /// Writes down that a source which wanted records wants none now, and returns for how long it has been seen so: nothing at the
+    /// first look.
+    pub fn look_at_emptied(
+        &mut self,
+        source: &Origin,
+        moment: &Moment,
+        interval: Option<Duration>,
+    ) -> Result<Option<Duration>, RepositoryError> {
+        let id = id_of(source);
+        self.write("write down a look at a source", |on| {
+            let before = last(&on.connection, &id, EMPTY_JOB)?;
+            let look = after_last(&on.connection, &id, EMPTY_JOB, moment, interval)?;
+            put(&on.connection, &id, EMPTY_JOB, &look, moment)?;
+            Ok(before.map(|_| look.observed))
+        })
+    }
+
+    /// Returns what [`look_at_emptied`](Self::look_at_emptied) would, and writes nothing.
+    pub fn peek_at_emptied(
+        &self,
+        source: &Origin,
+        moment: &Moment,
+        interval: Option<Duration>,
+    ) -> Result<Option<Duration>, RepositoryError> {
+        let id = id_of(source);
+        let look = || {
+            let before = last(&self.connection, &id, EMPTY_JOB)?;
+            let look = after_last(&self.connection, &id, EMPTY_JOB, moment, interval)?;
+            Ok::<_, Failure>(before.map(|_| look.observed))
+        };
+        look().map_err(|error| error.at(&self.path, "read the last look at a source"))
+    }
+
+    /// Forgets that a source wanted nothing: it wants something.
+    pub fn forget_emptied(&mut self, source: &Origin) -> Result<(), RepositoryError> {
+        let id = id_of(source);
+        if last(&self.connection, &id, EMPTY_JOB).map_err(|error| error.at(&self.path, "read the last look"))?.is_none()
+        {
+            return Ok(());
+        }
+        self.write("forget the looks at a source", |on| {
+            let sql = "DELETE FROM dns_looks WHERE provider = ?1 AND zone = ?2 AND job = ?3";
+            on.connection.prepare_cached(sql)?.execute(params![id.name, id.zone.as_str(), EMPTY_JOB])?;
+            Ok(())
+        })
+    }
+
     /// Returns for how long the job that marks orphans had observed a zone at its last look: what those give who do not look
     /// themselves.
     pub fn observed(&self, provider: &ProviderId) -> Result<Duration, RepositoryError> {
         observed(&self.connection, provider).map_err(|error| error.at(&self.path, "read the last look"))
     }
+}
+
+fn id_of(source: &Origin) -> ProviderId {
+    ProviderId { name: source.as_str().to_owned(), zone: Name::root() }
 }
 
 pub(crate) fn observed(connection: &Connection, provider: &ProviderId) -> Result<Duration, Failure> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dnsmgmt_core::moment::{Look, Moment};
+use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::repository::{DnsRepositoryManager, MARKING_JOB};
 use dnsmgmt_core::tracked::{Bookkeeping, OrphanReason, Orphaned};
 
@@ -114,4 +115,28 @@ fn a_mark_without_an_observed_time_counts_from_the_first_look_that_sees_it() {
     look(&mut repository, "a", 2000);
     look(&mut repository, "a", 2030);
     assert_eq!(mark(&repository).age.as_secs(), 30, "the looks were lost, and the grace still ends");
+}
+
+#[test]
+fn a_source_that_wants_nothing_is_observed_from_its_second_look_on() {
+    let place = Place::new();
+    let (docker, other) = (Origin::of_source("docker", "A:B#C"), Origin::of_source("docker", "D"));
+    let at = |seconds| moment("a", seconds);
+    let seconds = |observed: Option<Duration>| observed.map(|observed| observed.as_secs());
+    assert_eq!(place.open().peek_at_emptied(&docker, &at(100), None).unwrap(), None);
+    assert_eq!(place.open().look_at_emptied(&docker, &at(100), None).unwrap(), None, "the first look");
+    assert_eq!(seconds(place.open().peek_at_emptied(&docker, &at(130), None).unwrap()), Some(30));
+    assert_eq!(seconds(place.open().look_at_emptied(&docker, &at(140), None).unwrap()), Some(40), "a peek is no look");
+    assert_eq!(place.open().look_at_emptied(&other, &at(150), None).unwrap(), None, "each source for itself");
+    let boot = place.open().look_at_emptied(&docker, &moment("b", 9000), None).unwrap();
+    assert_eq!(seconds(boot), Some(80), "across a boot it is one gap");
+    assert_eq!(place.open().observed(&home()).unwrap(), Duration::ZERO, "no zone was looked at");
+    place.open().forget_emptied(&docker).unwrap();
+    place.open().forget_emptied(&docker).unwrap();
+    assert_eq!(
+        place.open().look_at_emptied(&docker, &moment("b", 9100), None).unwrap(),
+        None,
+        "it wanted something between"
+    );
+    assert!(place.open().peek_at_emptied(&other, &at(160), None).unwrap().is_some());
 }

@@ -110,7 +110,7 @@ pub(crate) struct Place {
 
 /// The keys whose values may be shown. Any other may be a secret: under a misspelt key, or in the place of its file or of a
 /// zone's id.
-const SHOWN: [&str; 15] = [
+const SHOWN: [&str; 25] = [
     "default",
     "database",
     "kind",
@@ -126,6 +126,16 @@ const SHOWN: [&str; 15] = [
     "preserved",
     "journal_keep",
     "cache_ttl",
+    "hosts",
+    "labels",
+    "suffix",
+    "networks",
+    "host_ip",
+    "answer",
+    "provider",
+    "states",
+    "ttl",
+    "tls",
 ];
 
 /// Returns how many bytes of a line with keys may be shown.

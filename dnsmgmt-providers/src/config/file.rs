@@ -11,14 +11,27 @@ use crate::dns::{Server, ServerError};
 
 use super::check;
 use super::diagnostic::{Diagnostic, Source};
+use super::docker::{self, Docker};
 use super::policy::{self, Policy};
 use super::provider::{API_KEY, Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
 use super::rfc2136;
 use super::table::{self, Table, Text, list};
+use super::traefik::{self, Traefik};
 
 /// What may stand at the top of the file. What a further program reads from it is one more key here.
-pub(crate) const TOP_LEVEL: [&str; 9] =
-    ["default", "database", "providers", "sources", "grace", "max_delete", "preserved", "journal_keep", "cache_ttl"];
+pub(crate) const TOP_LEVEL: [&str; 11] = [
+    "default",
+    "database",
+    "providers",
+    "sources",
+    "docker",
+    "traefik",
+    "grace",
+    "max_delete",
+    "preserved",
+    "journal_keep",
+    "cache_ttl",
+];
 
 /// Returns the keys of a provider's table.
 pub(crate) const fn keys(kind: Kind) -> &'static [&'static str] {
@@ -50,6 +63,10 @@ pub(crate) struct File {
     pub(crate) policy: Policy,
     /// In the order of the file.
     pub(crate) providers: Vec<Provider>,
+    /// What `[docker]` says.
+    pub(crate) docker: Docker,
+    /// What `[traefik]` says.
+    pub(crate) traefik: Option<Traefik>,
     /// A warning for each secret that stands in the file itself.
     pub(crate) inline_secrets: Vec<Diagnostic>,
 }
@@ -69,6 +86,8 @@ pub(crate) fn read(source: &Source) -> Result<File, Diagnostic> {
     }
     file.database = top.text("database")?.map(|text| top.path(text.text));
     file.policy = policy::read(&top)?;
+    file.docker = docker::read(&top)?;
+    file.traefik = traefik::read(&top, &mut file.inline_secrets)?;
     file.default = default(&top, &file.providers)?;
     Ok(file)
 }
@@ -128,15 +147,24 @@ fn witness(table: &Table<'_>) -> Result<Option<Server>, Diagnostic> {
 }
 
 fn login(table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Result<Option<Login>, Diagnostic> {
-    let password = secret(table, &PASSWORD, inline)?;
+    user(table, &PASSWORD, inline)
+}
+
+/// Reads user and password, where there are any.
+pub(super) fn user(
+    table: &Table<'_>,
+    key: &'static SecretKey,
+    inline: &mut Vec<Diagnostic>,
+) -> Result<Option<Login>, Diagnostic> {
+    let password = secret(table, key, inline)?;
     match (table.text("username")?, password) {
         (None, None) => Ok(None),
         (Some(username), password) => {
-            let password = password.unwrap_or_else(|| left_out(table, &PASSWORD));
+            let password = password.unwrap_or_else(|| left_out(table, key));
             Ok(Some(Login { username: username.text.into(), password }))
         }
         (None, Some(_)) => {
-            Err(table.missing("username").help("leave the password out too if AdGuard Home asks for none"))
+            Err(table.missing("username").help("leave the password out too if no password is asked for"))
         }
     }
 }
@@ -172,7 +200,7 @@ pub(crate) fn left_out(table: &Table<'_>, key: &'static SecretKey) -> Secret {
     Secret::Variable { key, left_out: Some(table.source.place(table.at.clone())) }
 }
 
-fn url(table: &Table<'_>, text: Text<'_>) -> Result<String, Diagnostic> {
+pub(super) fn url(table: &Table<'_>, text: Text<'_>) -> Result<String, Diagnostic> {
     check::url(text.text).map_err(|why| table.source.wrong(text.at, why))?;
     Ok(text.text.into())
 }

@@ -8,10 +8,9 @@ use dnsmgmt_core::preserved::Preserved;
 use toml::de::DeValue;
 
 use super::diagnostic::Diagnostic;
-use super::duration;
 use super::table::{Table, Text};
 use super::vars::{Environment, SOURCES};
-use crate::source;
+use crate::{duration, source};
 
 /// How records are kept true.
 #[derive(Debug, Clone, PartialEq, Eq)]

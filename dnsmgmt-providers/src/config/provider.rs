@@ -12,7 +12,8 @@ use crate::dns::Server;
 use super::diagnostic::{Diagnostic, Place};
 use super::rfc2136::Rfc2136Zone;
 use super::vars::{
-    ADGUARD_PASSWORD, CF_API_TOKEN, Environment, PDNS_API_KEY, Variable, may_be_shown, one_line, unreadable,
+    ADGUARD_PASSWORD, CF_API_TOKEN, Environment, PDNS_API_KEY, TRAEFIK_API_PASSWORD, Variable, may_be_shown, one_line,
+    unreadable,
 };
 
 /// A provider as it is configured.
@@ -252,6 +253,8 @@ pub(crate) const PASSWORD: SecretKey =
     SecretKey { what: "password", inline: "password", file: "password_file", variable: &ADGUARD_PASSWORD };
 pub(crate) const API_KEY: SecretKey =
     SecretKey { what: "API key", inline: "api_key", file: "api_key_file", variable: &PDNS_API_KEY };
+pub(crate) const TRAEFIK_PASSWORD: SecretKey =
+    SecretKey { what: "password", inline: "password", file: "password_file", variable: &TRAEFIK_API_PASSWORD };
 
 impl Secret {
     /// Returns the file that holds it, and where that is named.

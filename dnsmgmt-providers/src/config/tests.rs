@@ -9,9 +9,13 @@ use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use super::diagnostic::Source;
+use super::docker::{DOCKER, HOST};
 use super::file::{self, CLOUDFLARE_ZONE, TOP_LEVEL, ZONEFILE_ZONE};
+use super::traefik::TRAEFIK;
 use super::{Bound, Diagnostic, Environment, Kind, Settings, Target, VARIABLES};
 use crate::cloudflare::CloudflareZone;
+
+mod live;
 
 /// Every secret in these tests has it, and no text that is shown may.
 const SECRET: &str = "hunter2";
@@ -828,6 +832,7 @@ mod the_documentation {
             assert!(TEXT.contains(&format!("`{}`", variable.name)), "{} is missing", variable.name);
         }
         let keys = Kind::ALL.into_iter().flat_map(file::keys).chain(&ZONEFILE_ZONE).chain(&CLOUDFLARE_ZONE);
+        let keys = keys.chain(&DOCKER).chain(&HOST).chain(&TRAEFIK);
         for key in keys.chain(&TOP_LEVEL) {
             assert!(
                 TEXT.contains(&format!("`{key}`")) || TEXT.contains(&format!("`[{key}.NAME]`")),

@@ -69,8 +69,27 @@ pub(crate) const WEBHOOK_URL: Variable = Variable {
 pub(crate) const WEBHOOK_ZONE: Variable =
     Variable { name: "WEBHOOK_ZONE", meaning: "the webhook's zone, where its domain filter does not name exactly one" };
 
+pub(crate) const DOCKER_HOST: Variable = Variable {
+    name: "DOCKER_HOST",
+    meaning: "where Docker listens: unix:///path or tcp://host:port, or several with commas",
+};
+pub(crate) const DOCKER_TLS_VERIFY: Variable = Variable {
+    name: "DOCKER_TLS_VERIFY",
+    meaning: "1 where Docker speaks TLS, with the certificates of DOCKER_CERT_PATH",
+};
+pub(crate) const DOCKER_CERT_PATH: Variable =
+    Variable { name: "DOCKER_CERT_PATH", meaning: "the folder of ca.pem, cert.pem and key.pem for Docker" };
+pub(crate) const HOSTIP: Variable =
+    Variable { name: "HOSTIP", meaning: "the addresses of this machine, with commas, for names that lead to the host" };
+pub(crate) const TRAEFIK_API_URL: Variable =
+    Variable { name: "TRAEFIK_API_URL", meaning: "the address of Traefik's API, such as http://traefik:8080/api" };
+pub(crate) const TRAEFIK_API_USERNAME: Variable =
+    Variable { name: "TRAEFIK_API_USERNAME", meaning: "the user of Traefik's API; none if it asks for no password" };
+pub(crate) const TRAEFIK_API_PASSWORD: Variable =
+    Variable { name: "TRAEFIK_API_PASSWORD", meaning: "that user's password" };
+
 /// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
-pub const VARIABLES: [&Variable; 26] = [
+pub const VARIABLES: [&Variable; 33] = [
     &CONFIG,
     &PROVIDER,
     &DB,
@@ -97,6 +116,13 @@ pub const VARIABLES: [&Variable; 26] = [
     &PDNS_SERVER_ID,
     &WEBHOOK_URL,
     &WEBHOOK_ZONE,
+    &DOCKER_HOST,
+    &DOCKER_TLS_VERIFY,
+    &DOCKER_CERT_PATH,
+    &HOSTIP,
+    &TRAEFIK_API_URL,
+    &TRAEFIK_API_USERNAME,
+    &TRAEFIK_API_PASSWORD,
 ];
 
 /// The environment as the program hands it in: `std::env::vars_os().collect()`. Its `Debug` shows names only.

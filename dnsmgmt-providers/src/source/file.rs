@@ -14,9 +14,10 @@ use toml::de::DeValue;
 
 use super::{failed, unreadable};
 use crate::config::Diagnostic;
+use crate::config::check;
 use crate::config::diagnostic::Source;
 use crate::config::table::{self, Table, Text, with_article};
-use crate::config::{check, duration};
+use crate::duration;
 
 /// The keys of the file, of a zone, and of a record that is a table. `docs/records.schema.json` has the same.
 pub(super) const TOP_LEVEL: [&str; 1] = ["zones"];

@@ -1,0 +1,105 @@
+//! `dns-cli containers`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Error, Result};
+use dnsmgmt_core::record::{Record, RecordKey};
+use dnsmgmt_core::record_set::{Listing, Scope};
+use dnsmgmt_core::source::{Desired, Place, Wanted};
+use dnsmgmt_providers::source::docker::{Daemon, Docker};
+use dnsmgmt_providers::source::labels::Wish;
+
+use crate::args::Containers;
+use crate::output::{Host, InDns, Runs, Wanting, print_containers};
+use crate::wanted;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::failure::failed;
+
+pub(crate) async fn run(context: &Context, args: Containers) -> Result<Exit> {
+    let docker = Docker::new(context.settings.docker(args.host.as_deref())?);
+    let (mut daemons, mut failures) = (Vec::new(), Vec::new());
+    for daemon in docker.look().await {
+        match daemon {
+            Ok(daemon) => daemons.push(daemon),
+            Err(error) => failures.push(Error::from(error)),
+        }
+    }
+    let held = Held::look(context, &daemons, &mut failures).await?;
+    let hosts: Vec<Host> = daemons.into_iter().map(|daemon| host(daemon, &held, args.named)).collect();
+    let said: Vec<String> = failures.iter().map(|failure| format!("{failure:#}")).collect();
+    print_containers(&hosts, &said, args.output)?;
+    for failure in &failures {
+        failed(failure);
+    }
+    Ok(if failures.is_empty() { Exit::Done } else { Exit::CouldNotRun })
+}
+
+/// What the providers hold of what containers want, by where it is wanted.
+#[derive(Default)]
+struct Held(BTreeMap<(Option<String>, RecordKey), InDns>);
+
+impl Held {
+    /// Lists every zone in which a container wants something, once.
+    async fn look(context: &Context, daemons: &[Daemon], failures: &mut Vec<Error>) -> Result<Self> {
+        let mut desired = Desired { wanted: daemons.iter().flat_map(wanted_by).collect(), ..Desired::default() };
+        let mut held = Self::default();
+        if desired.wanted.is_empty() {
+            return Ok(held);
+        }
+        let repository = context.repository()?;
+        let routes = wanted::routes(context, &mut desired, failures);
+        let zones = wanted::by_zone(context, &repository, &mut desired, routes, &BTreeSet::new(), failures).await?;
+        for zone in zones {
+            match context.observe(&zone.at, &Scope::Zone).await {
+                Ok(listing) => {
+                    for Wanted { place, record, .. } in &zone.wishes.wanted {
+                        held.0.insert((place.provider.clone(), record.key.clone()), is_in(&listing, record));
+                    }
+                }
+                Err(error) => failures.push(error),
+            }
+        }
+        Ok(held)
+    }
+
+    fn of(&self, wish: &Wish) -> InDns {
+        let key = (wish.provider.clone(), wish.record.key.clone());
+        self.0.get(&key).cloned().unwrap_or(InDns::Unknown)
+    }
+}
+
+fn wanted_by(daemon: &Daemon) -> impl Iterator<Item = Wanted> {
+    daemon.containers.iter().flat_map(|seen| {
+        seen.wants.iter().flatten().map(|wish| Wanted {
+            origin: seen.origin.clone(),
+            place: Place { provider: wish.provider.clone(), zone: None },
+            record: wish.record.clone(),
+        })
+    })
+}
+
+fn is_in(listing: &Listing, wanted: &Record) -> InDns {
+    let there = listing.records.at(wanted.name());
+    if let Some(same) = there.iter().find(|record| record.key == wanted.key) {
+        return if wanted.agrees_with(same) { InDns::There } else { InDns::Differs };
+    }
+    let of_type = there.iter().filter(|record| record.rtype() == wanted.rtype());
+    match of_type.map(|record| record.key.data.to_string()).collect::<Vec<_>>() {
+        others if others.is_empty() => InDns::Missing,
+        others => InDns::Others(others),
+    }
+}
+
+fn host(daemon: Daemon, held: &Held, only_named: bool) -> Host {
+    let is_meant = |container: &Runs| !only_named || !container.wants.is_empty() || container.problem.is_some();
+    let containers = daemon.containers.into_iter().map(|seen| {
+        let (wishes, problem) = match seen.wants {
+            Ok(wishes) => (wishes, None),
+            Err(problem) => (Vec::new(), Some(problem.why().to_owned())),
+        };
+        let wants = wishes.into_iter().map(|wish| Wanting { in_dns: held.of(&wish), wish }).collect();
+        Runs { container: seen.container, origin: seen.origin, wants, problem }
+    });
+    Host { address: daemon.address, origin: daemon.origin, containers: containers.filter(is_meant).collect() }
+}
