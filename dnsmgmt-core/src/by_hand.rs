@@ -255,6 +255,7 @@ fn of_selector(selector: &Selector, fate: Fate, notes: Vec<String>) -> Outcome {
         claim: Claim::ByHand,
         reason: Reason::Requested,
         fate,
+        witness: None,
         asked: 0,
         notes,
         error: None,

@@ -128,6 +128,8 @@ pub struct Outcome {
     pub reason: Reason,
     /// What a listing said afterwards.
     pub fate: Fate,
+    /// The DNS server that answers so too, where one was asked and does.
+    pub witness: Option<String>,
     /// How many times the provider was asked.
     pub asked: u32,
     /// What a person should know about it, a sentence each.
@@ -155,6 +157,7 @@ impl Outcome {
             claim: step.claim,
             reason: step.reason,
             fate,
+            witness: None,
             asked: 0,
             notes: step.notes.clone(),
             error: None,

@@ -14,32 +14,31 @@ use crate::report::{Action, Fate, Outcome};
 /// A name below a wildcard, or beside a name: nobody has it.
 const NOBODY: &str = "dnsmgmt-nobody-has-this-name";
 
-/// What a DNS server said to changes that a listing shows to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Testimony {
-    /// How many changes it was asked about.
-    pub asked: usize,
-    /// How many of them it contradicts.
-    pub contradicted: usize,
+/// What a DNS server answers to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// These values: none for an empty answer and for a name that does not exist alike (RFC 2308 section 2).
+    Values(Vec<RecordData>),
+    /// That others know: the name is below this one, which is delegated to them.
+    Elsewhere(Name),
 }
 
 /// Asks a DNS server about every change that a listing shows to be made, again and again for as long as `patience` lasts where it
 /// does not answer as it should: caches live for a while, and secondaries are late.
 ///
 /// What it still contradicts then becomes [unconfirmed](Fate::Unconfirmed), with what it said; where its answer cannot tell, that is
-/// noted. `ask` returns the values of a type at a name: none for an empty answer and for a name that does not exist alike (RFC 2308
-/// section 2). `is_proxied` tells the records for which others' addresses are answered, so that only presence can be proved.
+/// noted; where all that it was asked agrees, it is the outcome's [witness](Outcome::witness). `ask` returns what is answered for a type
+/// at a name. `is_proxied` tells the records for which others' addresses are answered, so that only presence can be proved.
 pub async fn testify(
     outcomes: &mut [Outcome],
     server: &str,
     is_proxied: &dyn Fn(&RecordKey) -> bool,
-    ask: impl AsyncFn(&Name, &RecordType) -> Result<Vec<RecordData>, ProviderError>,
+    ask: impl AsyncFn(&Name, &RecordType) -> Result<Answered, ProviderError>,
     patience: &Patience,
     run: RunId,
     progress: &(dyn Fn(Progress<'_>) + Sync),
-) -> Testimony {
+) {
     let mut questions = questions(outcomes, is_proxied);
-    let changes: BTreeSet<usize> = questions.iter().map(|question| question.outcome).collect();
     let mut pauses = patience.pauses(run.0);
     loop {
         let asked_pause = hear(&mut questions, &ask).await;
@@ -48,6 +47,14 @@ pub async fn testify(
         let why = format!("{server} does not answer as it should to {left} of {} questions yet", questions.len());
         progress(Progress::Waiting { pause, why: &why });
         tokio::time::sleep(pause).await;
+    }
+    let doubted: BTreeSet<usize> = questions
+        .iter()
+        .filter(|question| question.verdict != Verdict::Agrees)
+        .map(|question| question.outcome)
+        .collect();
+    for question in questions.iter().filter(|question| !doubted.contains(&question.outcome)) {
+        outcomes[question.outcome].witness = Some(server.to_owned());
     }
     let contradicted: BTreeSet<usize> =
         questions.iter().filter(|question| question.is_open()).map(|question| question.outcome).collect();
@@ -62,15 +69,14 @@ pub async fn testify(
         }
     }
     contradicted.iter().for_each(|index| outcomes[*index].fate = Fate::Unconfirmed);
-    Testimony { asked: changes.len(), contradicted: contradicted.len() }
 }
 
 /// Asks what is open once. Returns for how long the server wants to be left alone, or nothing where asking again cannot help.
 async fn hear(
     questions: &mut [Question],
-    ask: &impl AsyncFn(&Name, &RecordType) -> Result<Vec<RecordData>, ProviderError>,
+    ask: &impl AsyncFn(&Name, &RecordType) -> Result<Answered, ProviderError>,
 ) -> Option<Option<Duration>> {
-    let mut heard: BTreeMap<(Name, RecordType), Vec<RecordData>> = BTreeMap::new();
+    let mut heard: BTreeMap<(Name, RecordType), Answered> = BTreeMap::new();
     let mut broken: Option<ProviderError> = None;
     for question in questions.iter_mut().filter(|question| question.is_open()) {
         let mut answered = Vec::new();
@@ -80,24 +86,24 @@ async fn hear(
                 break;
             }
             let key = (name, question.asked_type());
-            let values = match heard.get(&key) {
-                Some(values) => values.clone(),
+            let answer = match heard.get(&key) {
+                Some(answer) => answer.clone(),
                 None => match ask(&key.0, &key.1).await {
-                    Ok(values) => heard.entry(key).or_insert(values).clone(),
+                    Ok(answer) => heard.entry(key).or_insert(answer).clone(),
                     Err(error) => {
                         broken = Some(error);
                         break;
                     }
                 },
             };
-            answered.push(values);
-            if !question.needs_beside(&answered[0]) {
+            answered.push(answer);
+            if !matches!(&answered[0], Answered::Values(values) if question.needs_beside(values)) {
                 break;
             }
         }
         question.verdict = match &broken {
             Some(error) => Verdict::Disagrees(format!("could not be asked: {error}")),
-            None => question.judge(&answered[0], answered.get(1).map_or(&[], Vec::as_slice)),
+            None => question.judge_answers(&answered),
         };
     }
     broken.as_ref().map_or(Some(None), pause_after)
@@ -181,6 +187,18 @@ impl Question {
     /// Returns whether the answer could be a wildcard's.
     fn needs_beside(&self, answered: &[RecordData]) -> bool {
         !self.is_there && !self.is_proxied && answered.contains(&self.key.data)
+    }
+
+    /// Judges what was answered for the name itself and, if that was asked, for the one beside it.
+    fn judge_answers(&self, answered: &[Answered]) -> Verdict {
+        match answered {
+            [Answered::Elsewhere(cut), ..] => {
+                Verdict::CannotTell(format!("{cut} is delegated, and what is below it is answered by others"))
+            }
+            [Answered::Values(values), Answered::Values(beside)] => self.judge(values, beside),
+            [Answered::Values(values), ..] => self.judge(values, &[]),
+            [] => Verdict::Disagrees("was not asked".into()),
+        }
     }
 
     fn judge(&self, answered: &[RecordData], beside: &[RecordData]) -> Verdict {

@@ -11,7 +11,7 @@ use dnsmgmt_core::provider::{DnsProvider as _, ProviderError, Reaction, RunId};
 use dnsmgmt_core::record::{Record, RecordData, RecordType};
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_core::report::{Fate, Outcome};
-use dnsmgmt_core::witness::{Testimony, testify};
+use dnsmgmt_core::witness::{Answered, testify};
 use fixtures::memory::MemoryProvider;
 
 const PATIENCE: Patience =
@@ -40,12 +40,14 @@ async fn outcomes() -> Vec<Outcome> {
     report.outcomes
 }
 
-async fn hear(
-    ask: impl AsyncFn(&Name, &RecordType) -> Result<Vec<RecordData>, ProviderError>,
-) -> (Testimony, Vec<Outcome>) {
+fn witnesses(outcomes: &[Outcome]) -> Vec<Option<&str>> {
+    outcomes.iter().map(|outcome| outcome.witness.as_deref()).collect()
+}
+
+async fn hear(ask: impl AsyncFn(&Name, &RecordType) -> Result<Answered, ProviderError>) -> Vec<Outcome> {
     let mut outcomes = outcomes().await;
-    let testimony = testify(&mut outcomes, "ns1:53", &|_| false, ask, &PATIENCE, RunId(1), &silent).await;
-    (testimony, outcomes)
+    testify(&mut outcomes, "ns1:53", &|_| false, ask, &PATIENCE, RunId(1), &silent).await;
+    outcomes
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,10 +55,11 @@ async fn a_server_that_answers_as_it_should_is_asked_once() {
     let asked = Cell::new(0);
     let ask = async |asked_for: &Name, _: &RecordType| {
         asked.set(asked.get() + 1);
-        Ok(if *asked_for == name("new") { vec![address(1)] } else { Vec::new() })
+        Ok(Answered::Values(if *asked_for == name("new") { vec![address(1)] } else { Vec::new() }))
     };
-    let (testimony, outcomes) = hear(ask).await;
-    assert_eq!((testimony, asked.get()), (Testimony { asked: 2, contradicted: 0 }, 2));
+    let outcomes = hear(ask).await;
+    assert_eq!(asked.get(), 2);
+    assert_eq!(witnesses(&outcomes), [Some("ns1:53"), Some("ns1:53")]);
     assert!(outcomes.iter().all(|outcome| outcome.fate.is_settled() && outcome.notes.is_empty()), "{outcomes:?}");
 }
 
@@ -65,28 +68,28 @@ async fn a_late_server_is_waited_for() {
     let started = tokio::time::Instant::now();
     let ask = async |asked_for: &Name, _: &RecordType| {
         let is_late = started.elapsed() < Duration::from_secs(5);
-        Ok(match (*asked_for == name("new"), *asked_for == name("old")) {
+        Ok(Answered::Values(match (*asked_for == name("new"), *asked_for == name("old")) {
             (true, _) if !is_late => vec![address(1)],
             (_, true) if is_late => vec![address(2)],
             _ => Vec::new(),
-        })
+        }))
     };
-    let (testimony, outcomes) = hear(ask).await;
-    assert_eq!(testimony.contradicted, 0);
+    let outcomes = hear(ask).await;
+    assert_eq!(witnesses(&outcomes), [Some("ns1:53"), Some("ns1:53")]);
     assert!(started.elapsed() >= Duration::from_secs(5) && outcomes.iter().all(|outcome| outcome.fate.is_settled()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_contradicted_to_the_end_is_unconfirmed() {
     let ask = async |asked_for: &Name, _: &RecordType| {
-        Ok(if *asked_for == name("old") || *asked_for == name("new") {
+        Ok(Answered::Values(if *asked_for == name("old") || *asked_for == name("new") {
             vec![address(2), address(1)]
         } else {
             Vec::new()
-        })
+        }))
     };
-    let (testimony, outcomes) = hear(ask).await;
-    assert_eq!(testimony, Testimony { asked: 2, contradicted: 1 });
+    let outcomes = hear(ask).await;
+    assert_eq!(witnesses(&outcomes), [Some("ns1:53"), None]);
     let fates: Vec<Fate> = outcomes.iter().map(|outcome| outcome.fate).collect();
     assert_eq!(fates, [Fate::Present, Fate::Unconfirmed]);
     let note = "the provider's listing shows it gone, but ns1:53 still answers with 10.0.0.2, 10.0.0.1";
@@ -100,8 +103,8 @@ async fn a_server_that_cannot_be_asked_confirms_nothing_and_is_not_asked_a_thous
         asked.set(asked.get() + 1);
         Err(ProviderError::new(Reaction::Refused, "ask ns1:53 for new.example A", "REFUSED"))
     };
-    let (testimony, outcomes) = hear(ask).await;
-    assert_eq!((testimony.contradicted, asked.get()), (2, 1), "a refusal stays one");
+    let outcomes = hear(ask).await;
+    assert_eq!(asked.get(), 1, "a refusal stays one");
     assert!(outcomes.iter().all(|outcome| outcome.fate == Fate::Unconfirmed));
     assert!(outcomes[0].notes[0].contains("REFUSED"), "{outcomes:?}");
 }
@@ -109,9 +112,17 @@ async fn a_server_that_cannot_be_asked_confirms_nothing_and_is_not_asked_a_thous
 #[tokio::test(start_paused = true)]
 async fn a_wildcard_that_still_answers_is_no_contradiction() {
     let ask = async |asked_for: &Name, _: &RecordType| {
-        Ok(if *asked_for == name("new") { vec![address(1)] } else { vec![address(2)] })
+        Ok(Answered::Values(if *asked_for == name("new") { vec![address(1)] } else { vec![address(2)] }))
     };
-    let (testimony, outcomes) = hear(ask).await;
-    assert_eq!((testimony.contradicted, outcomes[1].fate), (0, Fate::Gone));
+    let outcomes = hear(ask).await;
+    assert_eq!((outcomes[1].witness.as_deref(), outcomes[1].fate), (None, Fate::Gone));
     assert_eq!(outcomes[1].notes, ["ns1:53 cannot tell: a wildcard answers with 10.0.0.2 too"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refers_to_others_cannot_tell() {
+    let outcomes = hear(async |_: &Name, _: &RecordType| Ok(Answered::Elsewhere(name("sub")))).await;
+    assert_eq!(outcomes.iter().map(|outcome| outcome.fate).collect::<Vec<_>>(), [Fate::Present, Fate::Gone]);
+    let note = "ns1:53 cannot tell: sub.example is delegated, and what is below it is answered by others";
+    assert_eq!((outcomes[0].notes[0].as_str(), outcomes[0].witness.as_deref()), (note, None));
 }

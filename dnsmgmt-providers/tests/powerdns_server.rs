@@ -13,7 +13,7 @@ use dnsmgmt_core::record::{Record, RecordData, Ttl};
 use dnsmgmt_core::record_set::{Listing, RecordSet, Scope};
 use dnsmgmt_core::report::Fate;
 use dnsmgmt_providers::powerdns::{DEFAULT_SERVER_ID, PowerDns, PowerDnsConfig};
-use fixtures::powerdns_server::{API_KEY, PowerDnsServer, TSIG};
+use fixtures::powerdns_server::{API_KEY, PowerDnsServer};
 use serde_json::json;
 
 const FIRST: Attempt = Attempt { number: 1, run: RunId(7) };
@@ -202,31 +202,9 @@ async fn writers_who_race_for_one_name_do_not_delete_each_other_s_values() {
     let listed = list(&provider).await;
     let is_there = |value: &u8| listed.records.contains(&address(*value).key);
     let (there, missing): (Vec<u8>, Vec<u8>) = (0..32).partition(is_there);
-    // Without conditions it cannot be ruled out: one in a thousand of such values goes after it was seen.
+    // Without conditions it cannot be ruled out: about one in a thousand of such values goes after it was seen. More than three of 32 would
+    // mean that nothing is put back.
     assert!(there.len() >= 29 && present.len() >= 29, "{missing:?} are missing, {present:?} were seen");
     add_all(config(&server), missing).await;
     assert_eq!(list(&provider).await.records.at(&name("web.example.test")).len(), 32, "the next run heals it");
-}
-
-/// What the provider for dynamic updates needs of this server.
-#[tokio::test]
-async fn dns_updates_and_transfers_take_the_key() {
-    let Some((server, provider)) = start().await else { return };
-    let at = server.dns();
-    let key = format!("{}:{}:{}", TSIG.algorithm, TSIG.name, TSIG.secret);
-    let script = format!("server {} {}\nupdate add web.example.test 300 A 10.0.0.1\nsend\n", at.ip(), at.port());
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), script).unwrap();
-    let Ok(updated) = std::process::Command::new("nsupdate").args(["-y", &key]).arg(file.path()).output() else {
-        return;
-    };
-    assert!(updated.status.success(), "{updated:?}");
-    assert!(list(&provider).await.records.contains(&address(1).key));
-    let transfer = |arguments: &[&str]| {
-        let mut dig = std::process::Command::new("dig");
-        dig.arg(format!("@{}", at.ip())).args(["-p", &at.port().to_string(), "AXFR", ZONE]).args(arguments);
-        String::from_utf8(dig.output().expect("dig comes with nsupdate").stdout).unwrap()
-    };
-    assert!(transfer(&["-y", &key]).contains("10.0.0.1"));
-    assert!(!transfer(&[]).contains("10.0.0.1"), "without the key there is none");
 }

@@ -160,6 +160,17 @@ async fn what_is_so_already_costs_no_call() {
 }
 
 #[tokio::test]
+async fn what_another_change_of_the_request_makes_so_was_not_so_already() {
+    let lab = Lab::new().await;
+    lab.put("web.lab.example", &["10.0.0.1", "10.0.0.2"]);
+    let changed = |answer: &str| with_ttl(replace("web.lab.example", answer, answer), 60);
+    let answers = lab.ask(&[changed("10.0.0.1"), changed("10.0.0.2")]).await;
+    assert!(matches!(answers[..], [Answer::Accepted, Answer::Accepted]), "{answers:?}");
+    let answers = lab.ask(&[changed("10.0.0.1"), changed("10.0.0.2")]).await;
+    assert!(matches!(answers[..], [Answer::AlreadySo, Answer::AlreadySo]), "{answers:?}");
+}
+
+#[tokio::test]
 async fn connecting_listing_and_examining_are_one_call_each() {
     let fake = FakeWebhook::start(&[ZONE]).await;
     let provider = connect(&format!("{}/", fake.url())).await.unwrap();

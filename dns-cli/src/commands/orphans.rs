@@ -262,6 +262,7 @@ fn outcome(action: Action, record: &Record, fate: Fate, note: String) -> Outcome
         claim: Claim::ByHand,
         reason: Reason::Requested,
         fate,
+        witness: None,
         asked: 0,
         notes: vec![note],
         error: None,

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::exit::Exit;
-use dnsmgmt_program::output::{JsonChange, json_change, style, subject, write_outcome};
+use dnsmgmt_program::output::{JsonChange, json_change, style, subject, witnesses, write_outcome};
 use dnsmgmt_program::output::{print, print_json, printable};
 
 /// What a synchronisation of one zone came to.
@@ -186,6 +186,7 @@ fn text(report: &SyncReport<'_>) -> Result<()> {
         rest(&mut out, zone)?;
     }
     writeln!(out, "{}", summary(report))?;
+    out.push_str(&witnesses(zones.iter().flat_map(|zone| &zone.outcomes)));
     print(&out)
 }
 

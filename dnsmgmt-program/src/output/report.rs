@@ -1,5 +1,6 @@
 //! What became of each change, for people and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -45,7 +46,21 @@ fn text(finished: &[Finished], dry_run: bool) -> Result<()> {
     let mut out = lines(finished, dry_run)?;
     let outcomes: Vec<&Outcome> = finished.iter().flat_map(|finished| &finished.outcomes).collect();
     writeln!(out, "{}", summary(&outcomes, dry_run))?;
+    out.push_str(&witnesses(outcomes.into_iter()));
     print(&out)
+}
+
+/// Says which DNS servers answer so too, a line each.
+pub fn witnesses<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    outcomes
+        .filter_map(|outcome| outcome.witness.as_deref())
+        .for_each(|witness| *counts.entry(witness).or_default() += 1);
+    let changes = |count| if count == 1 { "1 change".to_owned() } else { format!("{count} changes") };
+    counts
+        .iter()
+        .map(|(witness, count)| format!("{witness} answers so too, asked about {}\n", changes(*count)))
+        .collect()
 }
 
 /// Writes a line about a change, and below it what there is to know.
@@ -156,6 +171,7 @@ pub struct JsonChange<'a> {
     claim: String,
     reason: String,
     fate: &'static str,
+    witness: Option<&'a str>,
     asked: u32,
     notes: &'a [String],
     error: Option<JsonError>,
@@ -192,6 +208,7 @@ pub fn json_change<'a>(provider: &'a ProviderId, outcome: &'a Outcome) -> JsonCh
         claim: outcome.claim.to_string(),
         reason: outcome.reason.to_string(),
         fate: outcome.fate.as_str(),
+        witness: outcome.witness.as_deref(),
         asked: outcome.asked,
         notes: &outcome.notes,
         error: outcome.error.as_ref().map(JsonError::from),

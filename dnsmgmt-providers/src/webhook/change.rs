@@ -220,7 +220,10 @@ impl Rrset {
             wanted.targets.push(target(&record.key.data));
         }
         set_ttl(wanted, record);
-        if *wanted == before { Said::Already } else { Said::AsAsked }
+        // What another change of the same request makes so was not so already.
+        let was_so =
+            |listed: &Endpoint| places(listed, &record.key.data).next().is_some() && listed.ttl() == wanted.ttl();
+        if *wanted == before && self.listed.as_ref().is_some_and(was_so) { Said::Already } else { Said::AsAsked }
     }
 
     /// Puts the new value where the old one is, in all its copies.
