@@ -20,6 +20,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use dnsmgmt_core::provider::RunId;
 use dnsmgmt_core::record::{RecordType, Ttl};
 use dnsmgmt_program::args::{Global, ReportFormat, duration};
+use dnsmgmt_program::completions::Completions;
+use dnsmgmt_program::man::Man;
 
 pub(crate) use adopt::Adopt;
 pub(crate) use containers::Containers;
@@ -393,21 +395,6 @@ pub(crate) struct DbBackup {
     /// How to print it
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
     pub(crate) output: ReportFormat,
-}
-
-/// Prints a completion script for a shell
-#[derive(Debug, Args)]
-pub(crate) struct Completions {
-    /// The shell
-    pub(crate) shell: clap_complete::Shell,
-}
-
-/// Prints the manual page
-#[derive(Debug, Args)]
-pub(crate) struct Man {
-    /// Writes a page for each command into this folder instead
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

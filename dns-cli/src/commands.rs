@@ -5,7 +5,6 @@ mod adopt;
 mod cache;
 mod change;
 mod comments;
-mod completions;
 mod containers;
 mod db;
 mod delete;
@@ -14,7 +13,6 @@ mod get;
 mod history;
 mod import;
 mod list;
-mod man;
 mod orphans;
 mod provider;
 mod rebuild;
@@ -27,17 +25,20 @@ mod update;
 mod why;
 
 use anyhow::Result;
+use clap::CommandFactory as _;
 
-use crate::args::Command;
+use crate::args::{Cli, Command};
 use dnsmgmt_program::args::Global;
+use dnsmgmt_program::completions;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::man;
 
 /// Runs a command; what it needs of the world is read only by those that ask a provider.
 pub(crate) async fn run(global: &Global, command: Command) -> Result<Exit> {
     match command {
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
         Command::List(args) => list::run(&Context::new(global)?, args).await,
         Command::Get(args) => get::run(&Context::new(global)?, args).await,
         Command::Add(args) => add::run(&Context::new(global)?.make_missing(), args).await,

@@ -54,6 +54,39 @@ impl Brake {
     }
 }
 
+/// Deletions that wait for a person since an earlier run, of whatever job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The id of their plan.
+    pub id: PlanId,
+    /// What it was to delete.
+    pub deletions: BTreeSet<RecordKey>,
+}
+
+impl Brake {
+    /// Approves a plan as [`approve`](Self::approve) does, but for one that deletes what waits for a person already: what one job's brake
+    /// holds is not to be deleted by another's. Such a plan is held under the id of the one that waits, if that has all of its
+    /// deletions.
+    pub fn approve_beside(
+        &self,
+        plan: Plan,
+        claims: usize,
+        waiting: Option<&Waiting>,
+    ) -> Result<ApprovedPlan, Box<Held>> {
+        let is_approved = |id: PlanId| self.force || self.approved.as_ref().is_some_and(|approved| approved.id == id);
+        let Some(waiting) = waiting.filter(|waiting| !is_approved(waiting.id) && !is_approved(plan.id())) else {
+            return self.approve(plan, claims);
+        };
+        let keys = || plan.deletions().map(|step| &step.change.record().key);
+        if !keys().any(|key| waiting.deletions.contains(key)) {
+            return self.approve(plan, claims);
+        }
+        let id = if keys().all(|key| waiting.deletions.contains(key)) { waiting.id } else { plan.id() };
+        let deletions = plan.deletions().count();
+        Err(Box::new(Held { id, deletions, claims, max_delete: self.max_delete, plan }))
+    }
+}
+
 /// A plan that waits for a person.
 #[derive(Debug, Clone)]
 pub struct Held {

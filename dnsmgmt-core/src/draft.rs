@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::mark::Marks;
 use crate::name::Name;
 use crate::plan::{Plan, Step, StepGroup, untouchable};
 use crate::provider::{Change, DnsProvider, TtlSupport};
@@ -91,6 +92,14 @@ impl<'a> Draft<'a> {
     pub(crate) fn refuse(&mut self, mut step: Step, why: String) {
         step.notes.push(why);
         self.settle(Outcome::of(&step, Fate::Refused));
+    }
+
+    /// Takes in a step, or notes that it is refused: because what it touches carries another tool's mark, or cannot be changed.
+    pub(crate) fn ask_unless_theirs(&mut self, step: Step, marks: &Marks) {
+        match theirs(&step.change, marks).or_else(|| self.refusal(&step.change, &BTreeSet::new())) {
+            Some(why) => self.refuse(step, why),
+            None => self.push(vec![step]),
+        }
     }
 
     /// Returns why a change cannot be asked for, if so; `leaving` goes together with it.
@@ -192,4 +201,17 @@ impl<'a> Draft<'a> {
         let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
         (!values.is_empty()).then(|| format!("stands beside {}{and_more}", values.join(", ")))
     }
+}
+
+/// Returns why the change would touch what carries another tool's mark, if so.
+pub(crate) fn theirs(change: &Change, marks: &Marks) -> Option<String> {
+    let (old, new) = match change {
+        Change::Create(new) => (None, Some(new)),
+        Change::Delete(old) => (Some(old), None),
+        Change::Replace { old, new } => (Some(old), Some(new)),
+    };
+    let of_old = old.and_then(|record| marks.mark_of(record));
+    let of_new = new.and_then(|record| marks.mark_at(record.name(), &record.rtype()).cloned());
+    let mark = of_old.or(of_new)?;
+    Some(format!("it carries the mark of {mark}, so it is left alone"))
 }

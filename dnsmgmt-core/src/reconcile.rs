@@ -1,6 +1,8 @@
 //! What every job does around its decision: look, believe, settle what an earlier run left open, decide, approve, write down, change,
 //! verify, write down.
 
+mod clean;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +24,7 @@ use crate::repository::{Belief, DnsRepositoryManager, JournalEntry, MARKING_JOB,
 use crate::source::Wanted;
 use crate::sync::{Decision, Evidence, sync};
 use crate::tracked::TrackedRecord;
+pub use clean::{Cleaning, clean_orphans, orphans_are_due, preview_orphans};
 
 /// One run of a program.
 #[derive(Clone, Copy)]
@@ -117,8 +120,8 @@ pub fn believe(
     Ok(doubt)
 }
 
-/// Lists what can be believed.
-async fn list(
+/// Lists what can be believed. It does not go into the cache yet. Until it is there a job can be given up: nothing follows.
+pub async fn list(
     repository: &mut DnsRepositoryManager,
     provider: &dyn DnsProvider,
     scope: &Scope,
@@ -220,18 +223,18 @@ pub struct Wish<'a> {
     pub journal_keep: Duration,
 }
 
-/// What a synchronisation came to.
+/// What a job came to: a synchronisation, or with its own decision another one.
 #[derive(Debug)]
-pub struct Reconciled {
+pub struct Reconciled<D = Decision> {
     /// What was decided; its plan is the one that was previewed, held or carried out.
-    pub decision: Decision,
+    pub decision: D,
     /// What an earlier run had left open.
     pub settled: Vec<(JournalEntry, Fate)>,
     /// How it ended.
     pub end: End,
 }
 
-/// How a synchronisation ended.
+/// How a job ended.
 #[derive(Debug)]
 pub enum End {
     /// Nothing was asked for: only the plan was wanted. Held, if the brake would hold it.

@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::draft::Draft;
+use crate::draft::{Draft, theirs};
+use crate::grace::{Grace, Lot};
 use crate::mark::Marks;
 use crate::name::Name;
 use crate::origin::Origin;
@@ -80,9 +81,7 @@ pub fn sync(provider: &dyn DnsProvider, before: Listing, evidence: Evidence<'_>)
     let mut sync = Sync {
         rules: Rules {
             judges: evidence.judges,
-            preserved: evidence.preserved,
-            grace: evidence.grace,
-            delete: evidence.delete,
+            grace: Grace { preserved: evidence.preserved, grace: evidence.grace, delete: evidence.delete },
             comment: evidence.comment.as_deref().filter(|_| provider.capabilities().comment.is_some()),
             marks: &marks,
         },
@@ -154,9 +153,7 @@ fn by_name<'s, 'a>(
 /// What stays the same from name to name.
 struct Rules<'a> {
     judges: &'a dyn Fn(&Origin) -> bool,
-    preserved: &'a Preserved,
-    grace: Duration,
-    delete: bool,
+    grace: Grace<'a>,
     comment: Option<&'a str>,
     marks: &'a Marks,
 }
@@ -189,7 +186,7 @@ impl<'a> Sync<'a> {
                 self.draft.before().records.as_slice()[here.clone()].iter().any(|there| there.key == tracked.record.key)
             };
             let can_go =
-                !tracked.origins.is_empty() && !self.rules.preserved.covers(tracked.record.name()) && is_there();
+                !tracked.origins.is_empty() && !self.rules.grace.preserved.covers(tracked.record.name()) && is_there();
             let is_ours_to_delete = can_go && tracked.origins.iter().all(|origin| self.judges(origin));
             self.claims += usize::from(is_ours_to_delete);
         }
@@ -315,12 +312,8 @@ impl<'a> Sync<'a> {
             self.bookkeeping.extend(judged.iter().map(leave));
             return false;
         }
-        if !is_listed && self.rules.preserved.covers(&key.name) {
-            return false;
-        }
         if !is_listed {
-            let is_over = |age: Duration| age >= self.rules.grace;
-            if tracked.orphaned.is_some_and(|orphaned| is_over(orphaned.age)) {
+            if self.rules.grace.lot(tracked, None) == Lot::IsForgotten {
                 self.bookkeeping.push(Bookkeeping::Untrack(key.clone()));
             }
             return false;
@@ -379,8 +372,10 @@ impl<'a> Sync<'a> {
         let Some(old) = there(last) else { return false };
         steps.push(step(Change::Replace { old, new: want.record.clone() }, last, &want.origins));
         steps.extend(more.into_iter().map(|want| self.creation(want)));
-        let refusal =
-            steps.iter().find_map(|step| self.theirs(&step.change).or_else(|| self.draft.refusal(&step.change, &keys)));
+        let marks = self.rules.marks;
+        let refusal = steps
+            .iter()
+            .find_map(|step| theirs(&step.change, marks).or_else(|| self.draft.refusal(&step.change, &keys)));
         match refusal {
             Some(why) => {
                 let made = |step: &Step| !matches!(step.change, Change::Delete(_));
@@ -411,49 +406,21 @@ impl<'a> Sync<'a> {
 
     /// Begins the grace of an orphan, waits for it, or deletes it.
     fn orphan(&mut self, tracked: &TrackedRecord, listed: Option<&Record>) {
-        let Some(listed) = listed else { return };
-        if self.rules.preserved.covers(listed.name()) {
-            if tracked.orphaned.is_some_and(|orphaned| orphaned.reason == OrphanReason::Unwanted) {
-                self.bookkeeping.push(Bookkeeping::Unmark(listed.key.clone()));
-            }
-            return;
+        let lot = self.rules.grace.lot(tracked, listed);
+        let is_marked = tracked.orphaned.is_some_and(|orphaned| orphaned.reason == OrphanReason::Unwanted);
+        if !is_marked && matches!(lot, Lot::Waits(..) | Lot::Goes(_)) {
+            self.bookkeeping.push(Bookkeeping::Mark(tracked.record.key.clone()));
         }
-        let mark = tracked.orphaned.filter(|orphaned| orphaned.reason == OrphanReason::Unwanted);
-        if mark.is_none() {
-            self.bookkeeping.push(Bookkeeping::Mark(listed.key.clone()));
+        match lot {
+            Lot::Stays | Lot::IsForgotten => {}
+            Lot::IsPreserved => self.bookkeeping.push(Bookkeeping::Unmark(tracked.record.key.clone())),
+            Lot::Waits(record, left) => self.waiting.push((record, left)),
+            Lot::Goes(step) => self.ask(*step),
         }
-        let age = mark.map_or(Duration::ZERO, |mark| mark.age);
-        if age < self.rules.grace || !self.rules.delete {
-            return self.waiting.push((listed.clone(), self.rules.grace.saturating_sub(age)));
-        }
-        self.ask(Step {
-            change: Change::Delete(listed.clone()),
-            claim: tracked.claim.unwrap_or(Claim::Created),
-            reason: Reason::Unwanted,
-            origins: tracked.origins.clone(),
-            notes: Vec::new(),
-        });
     }
 
     fn ask(&mut self, step: Step) {
-        let theirs = self.theirs(&step.change);
-        match theirs.or_else(|| self.draft.refusal(&step.change, &BTreeSet::new())) {
-            Some(why) => self.draft.refuse(step, why),
-            None => self.draft.push(vec![step]),
-        }
-    }
-
-    /// Returns why the change would touch what carries another tool's mark, if so.
-    fn theirs(&self, change: &Change) -> Option<String> {
-        let (old, new) = match change {
-            Change::Create(new) => (None, Some(new)),
-            Change::Delete(old) => (Some(old), None),
-            Change::Replace { old, new } => (Some(old), Some(new)),
-        };
-        let of_old = old.and_then(|record| self.rules.marks.mark_of(record));
-        let of_new = new.and_then(|record| self.rules.marks.mark_at(record.name(), &record.rtype()).cloned());
-        let mark = of_old.or(of_new)?;
-        Some(format!("it carries the mark of {mark}, so it is left alone"))
+        self.draft.ask_unless_theirs(step, self.rules.marks);
     }
 
     fn decision(self, covered: Vec<(Record, Name)>) -> Decision {

@@ -30,6 +30,7 @@ use crate::clock::{self, Clock};
 use crate::database::{self, IfAny};
 use crate::exit::{Exit, UsageError};
 use crate::failure::{complain, failed};
+use crate::log::{Level, say_laid_out};
 use crate::name::name;
 use crate::progress::Line;
 
@@ -66,7 +67,7 @@ impl Context {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let settings = Settings::load(environment, global.config.as_deref())?;
         for warning in settings.warnings() {
-            anstream::eprintln!("{warning}");
+            say_laid_out(Level::Warning, &warning.to_string());
         }
         // The cache may remember a provider that is not configured any more.
         let as_named = |name: &String| canonical(&settings, name).unwrap_or_else(|_| name.clone());

@@ -8,22 +8,23 @@ use dnsmgmt_core::source::SourceError;
 use dnsmgmt_providers::connect::ConnectError;
 
 use crate::exit::{Exit, UsageError};
-use crate::name::name;
-use crate::output::printable_lines;
+use crate::log::{Level, NOTHING_MORE, say};
 
 /// Says something on standard error, with the program's name before it.
 pub fn complain(text: &str) {
-    eprintln!("{}: {}", name(), printable_lines(text));
+    say(Level::Warning, text, &NOTHING_MORE);
 }
 
 /// Says on standard error why it could not run, with every cause and what to do next.
 pub fn failed(error: &Error) -> Exit {
     let causes = || error.chain();
     let text: Vec<String> = causes().map(ToString::to_string).collect();
-    complain(&text.join(": "));
-    if let Some(hint) = causes().find_map(hint) {
-        eprintln!("{}", printable_lines(hint));
-    }
+    let hint = causes().find_map(hint);
+    say(
+        Level::Error,
+        &[text.join(": ").as_str()].into_iter().chain(hint).collect::<Vec<_>>().join("\n"),
+        &NOTHING_MORE,
+    );
     // A context is not among the causes, so the error itself is asked for it.
     let is_usage =
         error.is::<UsageError>() || causes().any(|cause| cause.is::<NameError>() || cause.is::<RecordError>());

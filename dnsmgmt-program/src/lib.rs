@@ -3,11 +3,14 @@
 
 pub mod args;
 pub mod clock;
+pub mod completions;
 pub mod context;
 pub mod database;
 pub mod exit;
 pub mod failure;
 pub mod held;
+pub mod log;
+pub mod man;
 pub mod name;
 pub mod output;
 pub mod progress;

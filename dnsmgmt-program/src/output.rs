@@ -12,7 +12,9 @@ use dnsmgmt_core::record::Ttl;
 use serde::Serialize;
 
 pub use age::age;
-pub use report::{Finished, JsonChange, json_change, preview, print_report, style, subject, witnesses, write_outcome};
+pub use report::{
+    Finished, JsonChange, json_change, preview, print_report, style, subject, verb, witnesses, write_outcome,
+};
 
 /// The version of all JSON that this program prints: raised when a field goes or changes its meaning, not when one comes.
 pub const SCHEMA_VERSION: u32 = 1;

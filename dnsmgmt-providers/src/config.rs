@@ -90,6 +90,7 @@ impl Settings {
         if let Some(sources) = policy::of_variable(&environment)? {
             file.policy.sources = sources;
         }
+        file.policy.cleanup_interval = policy::cleanup_interval(&environment)?;
         let alone = alone::providers(&environment);
         let provider = environment.value(&PROVIDER)?.map(|value| (value.text, value.carrier));
         Ok(Self { environment, path, searched, file, alone, provider, warnings })

@@ -7,6 +7,7 @@ use rusqlite::params;
 
 use super::error::{Failure, RepositoryError};
 use super::{DnsRepositoryManager, row};
+use crate::brake::Waiting;
 use crate::name::Name;
 use crate::provider::ProviderId;
 use crate::record::RecordKey;
@@ -52,6 +53,24 @@ impl DnsRepositoryManager {
                 keys.insert((provider, row::key(row, "dns_held_plans")?));
             }
             Ok((!keys.is_empty()).then_some(keys))
+        };
+        read().map_err(|error: Failure| error.at(&self.path, "read the plans that were held back"))
+    }
+
+    /// Returns what is held for a zone, if anything is.
+    pub fn held_at(&self, provider: &ProviderId) -> Result<Option<Waiting>, RepositoryError> {
+        let read = || {
+            let sql = "SELECT 0, name, type, content, plan_id FROM dns_held_plans WHERE provider = ?1 AND zone = ?2";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(params![provider.name, provider.zone.as_str()])?;
+            let mut held: Option<Waiting> = None;
+            while let Some(row) = rows.next()? {
+                let wrong = |problem| Failure::Row { table: "dns_held_plans", id: 0, problem };
+                let id = row::text(row, 4)?.parse().map_err(|error| wrong(format!("{error}")))?;
+                let waiting = held.get_or_insert_with(|| Waiting { id, deletions: BTreeSet::new() });
+                waiting.deletions.insert(row::key(row, "dns_held_plans")?);
+            }
+            Ok(held)
         };
         read().map_err(|error: Failure| error.at(&self.path, "read the plans that were held back"))
     }

@@ -41,6 +41,38 @@ impl DnsRepositoryManager {
         })
     }
 
+    /// Writes down that a `job` which acts on the marks of another looks at a zone, and returns for how long the zone has been observed
+    /// by now, by both of them: marks are measured on one line of time, so no time counts twice.
+    ///
+    /// Across a boot the job's `interval` counts only where it was the last one to look, because only then are two of its looks apart.
+    pub fn look_beside(
+        &mut self,
+        provider: &ProviderId,
+        job: &str,
+        moment: &Moment,
+        interval: Option<Duration>,
+    ) -> Result<Look, RepositoryError> {
+        self.write("write down a look", |on| {
+            let look = beside(&on.connection, provider, job, moment, interval)?;
+            put(&on.connection, provider, MARKING_JOB, &look, moment)?;
+            put(&on.connection, provider, job, &look, moment)?;
+            date_marks(&on.connection, provider, look.observed)?;
+            Ok(look)
+        })
+    }
+
+    /// Returns what [`look_beside`](Self::look_beside) would, and writes nothing.
+    pub fn peek_look_beside(
+        &self,
+        provider: &ProviderId,
+        job: &str,
+        moment: &Moment,
+        interval: Option<Duration>,
+    ) -> Result<Look, RepositoryError> {
+        let look = beside(&self.connection, provider, job, moment, interval);
+        look.map_err(|error| error.at(&self.path, "read the last look"))
+    }
+
     /// Returns what [`look`](Self::look) would, and writes nothing.
     pub fn peek_look(
         &self,
@@ -113,6 +145,19 @@ fn id_of(source: &Origin) -> ProviderId {
 
 pub(crate) fn observed(connection: &Connection, provider: &ProviderId) -> Result<Duration, Failure> {
     Ok(last(connection, provider, MARKING_JOB)?.map_or(Duration::ZERO, |look| look.observed))
+}
+
+fn beside(
+    connection: &Connection,
+    provider: &ProviderId,
+    job: &str,
+    moment: &Moment,
+    interval: Option<Duration>,
+) -> Result<Look, Failure> {
+    let of_job = last(connection, provider, job)?;
+    let of_all = last(connection, provider, MARKING_JOB)?;
+    let was_the_last = of_job.is_some() && of_job == of_all;
+    after_last(connection, provider, MARKING_JOB, moment, interval.filter(|_| was_the_last))
 }
 
 fn after_last(

@@ -140,3 +140,33 @@ fn a_source_that_wants_nothing_is_observed_from_its_second_look_on() {
     );
     assert!(place.open().peek_at_emptied(&other, &at(160), None).unwrap().is_some());
 }
+
+fn beside(repository: &mut DnsRepositoryManager, boot: &str, seconds: u64) -> u64 {
+    let (at, interval) = (moment(boot, seconds), Some(Duration::from_secs(3600)));
+    let peeked = repository.peek_look_beside(&home(), "orphans", &at, interval).unwrap();
+    let look = repository.look_beside(&home(), "orphans", &at, interval).unwrap();
+    assert_eq!(peeked, look);
+    look.observed.as_secs()
+}
+
+#[test]
+fn two_jobs_on_one_line_of_time_count_no_time_twice() {
+    let place = Place::new();
+    let mut repository = place.open();
+    look(&mut repository, "a", 100);
+    assert_eq!(beside(&mut repository, "a", 160), 60, "what passed since the marking job looked");
+    assert_eq!(look(&mut repository, "a", 200).observed.as_secs(), 100);
+    assert_eq!(beside(&mut repository, "a", 200), 100);
+    assert_eq!(repository.observed(&home()).unwrap().as_secs(), 100);
+}
+
+#[test]
+fn across_a_boot_a_job_counts_its_own_interval_only_between_looks_of_its_own() {
+    let place = Place::new();
+    let mut repository = place.open();
+    assert_eq!(beside(&mut repository, "a", 10), 0);
+    assert_eq!(beside(&mut repository, "b", 5), 3600, "nobody looked in between");
+    look(&mut repository, "b", 65);
+    assert_eq!(beside(&mut repository, "c", 5), 3600 + 60 + 60, "the usual gap, since the other job looked last");
+    assert_eq!(look(&mut repository, "d", 5).observed.as_secs(), 3720 + 60, "its own interval");
+}

@@ -103,7 +103,8 @@ fn summary(outcomes: &[&Outcome], dry_run: bool) -> String {
     if dry_run { format!("dry run, nothing was done: {text}") } else { text }
 }
 
-fn verb(outcome: &Outcome, dry_run: bool) -> String {
+/// Returns what became of a change, as words that stand before its [`subject`].
+pub fn verb(outcome: &Outcome, dry_run: bool) -> String {
     let tries = match outcome.asked {
         1 => "once".into(),
         asked => format!("{asked} times"),

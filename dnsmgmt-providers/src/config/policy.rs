@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::diagnostic::Diagnostic;
 use super::table::{Table, Text};
-use super::vars::{Environment, SOURCES};
+use super::vars::{CLEANUP_INTERVAL, Environment, SOURCES};
 use crate::{duration, source};
 
 /// How records are kept true.
@@ -27,6 +27,8 @@ pub struct Policy {
     pub journal_keep: Duration,
     /// How old an answer from the cache may be. 1 hour.
     pub cache_ttl: Duration,
+    /// How far apart the runs of a clean-up are, where a variable says so.
+    pub cleanup_interval: Option<Duration>,
 }
 
 impl Default for Policy {
@@ -38,6 +40,7 @@ impl Default for Policy {
             preserved: Preserved::default(),
             journal_keep: Duration::from_secs(90 * 24 * 60 * 60),
             cache_ttl: Duration::from_secs(60 * 60),
+            cleanup_interval: None,
         }
     }
 }
@@ -52,6 +55,7 @@ pub(crate) fn read(top: &Table<'_>) -> Result<Policy, Diagnostic> {
         preserved: preserved(top)?,
         journal_keep: duration(top, "journal_keep")?.unwrap_or(default.journal_keep),
         cache_ttl: duration(top, "cache_ttl")?.unwrap_or(default.cache_ttl),
+        cleanup_interval: default.cleanup_interval,
     })
 }
 
@@ -60,6 +64,15 @@ pub(crate) fn of_variable(environment: &Environment) -> Result<Option<Vec<String
     let Some(value) = environment.value(&SOURCES)? else { return Ok(None) };
     let sources = value.text.split(',').map(str::trim).filter(|text| !text.is_empty());
     Ok(Some(sources.map(str::to_owned).collect()))
+}
+
+/// Returns how far apart the runs of a clean-up are, where the variable says so.
+pub(crate) fn cleanup_interval(environment: &Environment) -> Result<Option<Duration>, Diagnostic> {
+    let Some(value) = environment.value(&CLEANUP_INTERVAL)? else { return Ok(None) };
+    match value.text.trim().parse() {
+        Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds))),
+        _ => Err(value.wrong(format!("`{}` is not a number of seconds, such as 300", value.text))),
+    }
 }
 
 fn sources(top: &Table<'_>) -> Result<Vec<String>, Diagnostic> {

@@ -799,6 +799,17 @@ mod the_policy {
     }
 
     #[test]
+    fn say_how_far_apart_clean_ups_are() {
+        let interval = |text| alone(&[("CLEANUP_INTERVAL_SECONDS", text)]).policy().cleanup_interval;
+        assert_eq!(interval("900"), Some(Duration::from_secs(900)));
+        assert_eq!(alone(&[]).policy().cleanup_interval, None);
+        for wrong in ["0", "-1", "5m"] {
+            let error = Machine::new("").load(&[("CLEANUP_INTERVAL_SECONDS", wrong)]).unwrap_err();
+            assert!(error.to_string().contains("is not a number of seconds"), "{error}");
+        }
+    }
+
+    #[test]
     fn that_is_wrong_is_explained_at_the_key() {
         let mut all = String::new();
         for text in [

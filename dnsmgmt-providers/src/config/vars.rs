@@ -22,6 +22,10 @@ pub(crate) const PROVIDER: Variable =
 pub(crate) const DB: Variable = Variable { name: "DNSMGMT_DB", meaning: "the path of the database" };
 pub(crate) const SOURCES: Variable =
     Variable { name: "DNSMGMT_SOURCES", meaning: "where wanted records come from: files and folders, with commas" };
+pub(crate) const CLEANUP_INTERVAL: Variable = Variable {
+    name: "CLEANUP_INTERVAL_SECONDS",
+    meaning: "how far apart the runs of dns-cleanup are; with --interval, by default 300",
+};
 pub(crate) const ZONEFILE_PATH: Variable = Variable { name: "ZONEFILE_PATH", meaning: "the path of a zone file" };
 pub(crate) const ZONEFILE_ORIGIN: Variable =
     Variable { name: "ZONEFILE_ORIGIN", meaning: "the zone of the zone file, where the file does not say it" };
@@ -89,11 +93,12 @@ pub(crate) const TRAEFIK_API_PASSWORD: Variable =
     Variable { name: "TRAEFIK_API_PASSWORD", meaning: "that user's password" };
 
 /// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
-pub const VARIABLES: [&Variable; 33] = [
+pub const VARIABLES: [&Variable; 34] = [
     &CONFIG,
     &PROVIDER,
     &DB,
     &SOURCES,
+    &CLEANUP_INTERVAL,
     &ZONEFILE_PATH,
     &ZONEFILE_ORIGIN,
     &ADGUARD_URL,

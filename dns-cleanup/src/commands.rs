@@ -1,0 +1,40 @@
+//! What is to be done.
+
+use anyhow::{Result, bail};
+use clap::CommandFactory as _;
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::{completions, man};
+
+use crate::args::{Cli, Command, Options, Output};
+use crate::jobs::Jobs;
+use crate::stop::Stop;
+use crate::{jobs, repeat, schedule};
+
+pub(crate) async fn run(cli: Cli) -> Result<Exit> {
+    let Cli { global, options, command } = cli;
+    let jobs = match command {
+        Some(Command::Completions(args)) => return completions::run(&args, Cli::command()),
+        Some(Command::Man(args)) => return man::run(&args, Cli::command()),
+        Some(Command::Schedule(command)) => {
+            makes_sense_for_a_schedule(&options)?;
+            return schedule::run(&global, &options, command).await;
+        }
+        Some(Command::Orphans) => Jobs::Orphans,
+        None => Jobs::All,
+    };
+    let mut stop = Stop::listen()?;
+    match options.interval {
+        Some(interval) => repeat::run(&global, &options, jobs, interval, &mut stop).await,
+        None => jobs::run(&global, &options, jobs, None, &mut stop).await,
+    }
+}
+
+fn makes_sense_for_a_schedule(options: &Options) -> Result<()> {
+    if options.force || options.approve.is_some() {
+        bail!(UsageError("a schedule never lifts the brake: nobody looks when it runs".into()));
+    }
+    if options.interval.is_some() || options.dry_run || options.output != Output::Log {
+        bail!(UsageError("--interval, --dry-run and --output are for a run, not for a schedule; say --every".into()));
+    }
+    Ok(())
+}

@@ -1,0 +1,307 @@
+//! What a run came to, in the log and as JSON.
+
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+
+use anyhow::{Context as _, Error, Result};
+use dnsmgmt_core::brake::Held;
+use dnsmgmt_core::provider::ProviderId;
+use dnsmgmt_core::reconcile::{End, Reconciled};
+use dnsmgmt_core::record::Record;
+use dnsmgmt_core::report::{Fate, Outcome};
+use dnsmgmt_core::stale::Decision;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::failure::failed;
+use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
+use dnsmgmt_program::output::{JsonChange, json_change, print_json, subject, verb};
+use serde::Serialize;
+
+use crate::args::{Options, Output};
+
+/// What one zone came to.
+#[derive(Debug)]
+pub(crate) struct Cleaned {
+    provider: ProviderId,
+    outcomes: Vec<Outcome>,
+    forgotten: Vec<Record>,
+    waiting: Vec<(Record, Duration)>,
+    held: Option<Box<Held>>,
+    is_preview: bool,
+    not_written: Option<String>,
+}
+
+impl Cleaned {
+    pub(crate) fn of(provider: ProviderId, done: Reconciled<Decision>) -> Self {
+        let Reconciled { decision, end, .. } = done;
+        let preview = decision.plan.preview();
+        let (outcomes, held, is_preview, not_written) = match end {
+            End::Previewed(held) => (preview, held, true, None),
+            End::Held(held) => (preview, Some(held), false, None),
+            End::CarriedOut(done) => (done.report.outcomes, None, false, done.written.err()),
+        };
+        let not_written = not_written.map(|error| error.to_string());
+        let Decision { forgotten, waiting, .. } = decision;
+        Self { provider, outcomes, forgotten, waiting, held, is_preview, not_written }
+    }
+
+    pub(crate) fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    pub(crate) fn was_carried_out(&self) -> bool {
+        !self.is_preview && self.held.is_none()
+    }
+
+    fn exit(&self) -> Exit {
+        let is_open = |outcome: &Outcome| {
+            !outcome.fate.is_settled() && (outcome.fate != Fate::NotTried || self.was_carried_out())
+        };
+        if self.held.is_some() && !self.is_preview {
+            Exit::Held
+        } else if self.not_written.is_some() || self.outcomes.iter().any(is_open) {
+            Exit::Unsettled
+        } else {
+            Exit::Done
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.outcomes.is_empty() && self.forgotten.is_empty() && self.held.is_none() && self.not_written.is_none()
+    }
+
+    fn log(&self, is_seen: bool) {
+        let is_future = !self.was_carried_out();
+        for outcome in &self.outcomes {
+            let level = if outcome.fate.is_settled() || is_future { Level::Info } else { Level::Warning };
+            let change = json_change(&self.provider, outcome);
+            let (verb, subject) = (verb(outcome, is_future), subject(outcome));
+            let mut text = format!("{verb} {subject} at {}: {}", self.provider, outcome.reason);
+            let error = outcome.error.as_ref();
+            let hint = error.and_then(|error| error.hint.clone());
+            for more in outcome.notes.iter().cloned().chain(error.map(ToString::to_string)).chain(hint) {
+                text.push_str(&format!("; {more}"));
+            }
+            say(level, &text, &change);
+        }
+        for record in &self.forgotten {
+            let would = if self.is_preview { "would forget" } else { "forgot" };
+            say(Level::Info, &format!("{would} {record} at {}: it is gone", self.provider), &NOTHING_MORE);
+        }
+        for (record, left) in self.waiting.iter().filter(|_| is_seen) {
+            let text = format!("orphan {record} at {}: goes in {} s", self.provider, seconds(*left));
+            say(Level::Info, &text, &NOTHING_MORE);
+        }
+        if let Some(held) = &self.held {
+            let text = format!(
+                "held at {}: it would delete {} of the {} records there that the same sources wanted; if that is meant: \
+                 `dns-cleanup orphans --approve {}`; --force lifts the brake for one run",
+                self.provider, held.deletions, held.claims, held.id
+            );
+            say(Level::Warning, &text, &NOTHING_MORE);
+        }
+        if let Some(why) = &self.not_written {
+            let text = format!("{}: what became of it was not written down, the next run looks: {why}", self.provider);
+            say(Level::Error, &text, &NOTHING_MORE);
+        }
+    }
+}
+
+/// Rounded up: a grace that is not over is never shown as none.
+fn seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    context: &'a Context,
+    options: &'a Options,
+    zones: Vec<Cleaned>,
+    failures: Vec<Error>,
+    notes: Vec<String>,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(context: &'a Context, options: &'a Options) -> Self {
+        Self { context, options, zones: Vec::new(), failures: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Takes in what a zone came to, and says it.
+    pub(crate) fn add(&mut self, zone: Cleaned) {
+        if self.options.output == Output::Log || zone.exit() != Exit::Done {
+            zone.log(self.is_seen());
+        }
+        self.zones.push(zone);
+    }
+
+    /// Takes in what failed, and says it.
+    pub(crate) fn fail(&mut self, error: Error) {
+        failed(&error);
+        self.failures.push(error);
+    }
+
+    /// Takes in something that a person should know.
+    pub(crate) fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// Says what it came to, and returns the exit status. Nobody is told of nothing, unless somebody watches.
+    pub(crate) fn end(self) -> Result<Exit> {
+        let exit = self.exit();
+        match self.options.output {
+            Output::Json => self.json().context("the report was not shown, but what it says was done")?,
+            Output::Log if self.is_seen() || self.zones.iter().any(|zone| !zone.is_quiet()) => {
+                self.notes.iter().for_each(|note| say(Level::Info, note, &NOTHING_MORE));
+                let level = if exit == Exit::Done { Level::Info } else { Level::Warning };
+                say(level, &self.summary(), &Summed { run: self.context.run.to_string(), counts: self.counts() });
+            }
+            Output::Log => {}
+        }
+        Ok(exit)
+    }
+
+    /// Returns whether a person watches.
+    fn is_seen(&self) -> bool {
+        self.options.dry_run || io::stderr().is_terminal()
+    }
+
+    fn exit(&self) -> Exit {
+        let of_failures = if self.failures.is_empty() { Exit::Done } else { Exit::CouldNotRun };
+        self.zones.iter().map(Cleaned::exit).fold(of_failures, Exit::or)
+    }
+
+    fn counts(&self) -> Counts {
+        let outcomes = || self.zones.iter().flat_map(|zone| zone.outcomes.iter().map(move |outcome| (zone, outcome)));
+        let count =
+            |is: &dyn Fn(&Cleaned, Fate) -> bool| outcomes().filter(|(zone, outcome)| is(zone, outcome.fate)).count();
+        let is_to_be_done = |zone: &Cleaned, fate| fate == Fate::NotTried && !zone.was_carried_out();
+        Counts {
+            deleted: count(&|_, fate| matches!(fate, Fate::Gone | Fate::AlreadyGone)),
+            refused: count(&|_, fate| fate == Fate::Refused),
+            unconfirmed: count(&|zone, fate| !fate.is_settled() && fate != Fate::Refused && !is_to_be_done(zone, fate)),
+            to_be_done: count(&|zone, fate| is_to_be_done(zone, fate)),
+            forgotten: self.zones.iter().map(|zone| zone.forgotten.len()).sum(),
+            waiting: self.zones.iter().map(|zone| zone.waiting.len()).sum(),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let counts = self.counts();
+        let parts = [
+            (counts.to_be_done, "to be done"),
+            (counts.deleted, "deleted"),
+            (counts.forgotten, "forgotten"),
+            (counts.unconfirmed, "unconfirmed"),
+            (counts.refused, "refused"),
+            (counts.waiting, "waiting for the grace to end"),
+        ];
+        let said: Vec<String> =
+            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        let text = match (said.is_empty(), self.failures.is_empty()) {
+            (true, true) => "nothing to do".into(),
+            (true, false) => "nothing was done".into(),
+            (false, _) => said.join(", "),
+        };
+        if self.options.dry_run { format!("dry run, nothing was done: {text}") } else { text }
+    }
+
+    fn json(&self) -> Result<()> {
+        let zones = self.zones.iter().map(json_zone).collect();
+        print_json(&JsonRun {
+            run: self.context.run.to_string(),
+            dry_run: self.options.dry_run,
+            settled: self.exit() == Exit::Done,
+            counts: self.counts(),
+            zones,
+            failures: self.failures.iter().map(|failure| format!("{failure:#}")).collect(),
+        })
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Counts {
+    deleted: usize,
+    forgotten: usize,
+    unconfirmed: usize,
+    refused: usize,
+    waiting: usize,
+    to_be_done: usize,
+}
+
+/// The fields of the last line of a run.
+#[derive(Debug, Serialize)]
+struct Summed {
+    run: String,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonRun<'a> {
+    run: String,
+    dry_run: bool,
+    settled: bool,
+    #[serde(flatten)]
+    counts: Counts,
+    zones: Vec<JsonZone<'a>>,
+    failures: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonZone<'a> {
+    provider: &'a str,
+    zone: &'a str,
+    changes: Vec<JsonChange<'a>>,
+    forgotten: Vec<JsonRecord<'a>>,
+    waiting: Vec<JsonWaiting<'a>>,
+    held: Option<JsonHeld>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonRecord<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    rtype: String,
+    value: String,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonWaiting<'a> {
+    #[serde(flatten)]
+    record: JsonRecord<'a>,
+    grace_left_seconds: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonHeld {
+    plan: String,
+    deletions: usize,
+    claims: usize,
+    max_delete: u8,
+}
+
+fn json_zone(zone: &Cleaned) -> JsonZone<'_> {
+    JsonZone {
+        provider: &zone.provider.name,
+        zone: zone.provider.zone.as_str(),
+        changes: zone.outcomes.iter().map(|outcome| json_change(&zone.provider, outcome)).collect(),
+        forgotten: zone.forgotten.iter().map(json_record).collect(),
+        waiting: zone
+            .waiting
+            .iter()
+            .map(|(record, left)| JsonWaiting { record: json_record(record), grace_left_seconds: seconds(*left) })
+            .collect(),
+        held: zone.held.as_ref().map(|held| JsonHeld {
+            plan: held.id.to_string(),
+            deletions: held.deletions,
+            claims: held.claims,
+            max_delete: held.max_delete,
+        }),
+    }
+}
+
+fn json_record(record: &Record) -> JsonRecord<'_> {
+    let (name, rtype, value) = (record.name().as_str(), record.rtype().to_string(), record.key.data.to_string());
+    JsonRecord { name, rtype, value }
+}

@@ -1,0 +1,140 @@
+//! `dns-cleanup schedule`: lets a timer do the clean-up.
+
+mod cron;
+mod files;
+mod job;
+mod systemd;
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use dnsmgmt_program::args::Global;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::failure::complain;
+use dnsmgmt_program::output::print_lines;
+
+use crate::args::{Install, Options, Output, Placed, Schedule};
+use crate::jobs::{self, Jobs};
+use crate::stop::Stop;
+use files::{File, Places, is_ours};
+use job::{Job, Period};
+
+pub(crate) async fn run(global: &Global, options: &Options, command: Schedule) -> Result<Exit> {
+    match command {
+        Schedule::Install(install) => self::install(global, options, &install).await,
+        Schedule::Remove(placed) => remove(&placed),
+        Schedule::Show(placed) => show(&placed),
+    }
+}
+
+async fn install(global: &Global, options: &Options, install: &Install) -> Result<Exit> {
+    let period = Period::of(install.every)?;
+    let places = Places::of(&install.placed)?;
+    let (wanted, other) = if install.cron { (&places.cron, &places.systemd) } else { (&places.systemd, &places.cron) };
+    if let Some(there) = other.iter().map(|place| &place.path).find(|path| is_ours(path).unwrap_or(false)) {
+        bail!("{} is there already, and both would run; `dns-cleanup schedule remove` first", there.display());
+    }
+    for place in wanted {
+        place.refuse_foreign()?;
+    }
+    let context = Context::new(global)?;
+    let job = Job::new(&context, global, options, period, install.placed.user)?;
+    let texts = if install.cron { cron::texts(&job)? } else { systemd::texts(&job)? };
+    if context.settings.path().is_none() {
+        complain(&format!(
+            "what variables say here is not known to a timer: write a dnsmgmt.toml{}",
+            if install.cron { String::new() } else { format!(", or put them into {}", job.environment_file()) }
+        ));
+    }
+    dry_run(global, options, &period).await?;
+    let written = places.write(wanted, texts)?;
+    print_lines(written.iter().map(|path| format!("wrote {}", path.display())))?;
+    match install.placed.dir {
+        None if !install.cron => start(install.placed.user),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Shows what the first run would do. Where that cannot be told, no timer is to try it.
+async fn dry_run(global: &Global, options: &Options, period: &Period) -> Result<()> {
+    print_lines(["a dry run first:".into()])?;
+    let options = Options {
+        dry_run: true,
+        approve: None,
+        force: false,
+        wait: false,
+        grace: options.grace,
+        interval: None,
+        audit: None,
+        log: options.log,
+        output: Output::Log,
+    };
+    let exit = jobs::run(global, &options, Jobs::All, Some(period.every()), &mut Stop::listen()?).await;
+    match exit.context("the dry run failed, so nothing was installed")? {
+        Exit::CouldNotRun | Exit::Usage => bail!("the dry run failed, so nothing was installed"),
+        _ => Ok(()),
+    }
+}
+
+fn remove(placed: &Placed) -> Result<Exit> {
+    let places = Places::of(placed)?;
+    let ours: Vec<&File> = places.all().filter(|file| is_ours(&file.path).unwrap_or(false)).collect();
+    let has_timer = ours.iter().any(|file| file.path.ends_with(systemd::TIMER));
+    if has_timer && placed.dir.is_none() && is_running() {
+        systemctl(placed.user, &["disable", "--now", systemd::TIMER])?;
+    }
+    for file in places.all() {
+        match is_ours(&file.path) {
+            Ok(true) => {
+                std::fs::remove_file(&file.path).with_context(|| format!("remove {}", file.path.display()))?;
+                print_lines([format!("removed {}", file.path.display())])?;
+            }
+            Ok(false) => complain(&format!("{} was not written by this program, and stays", file.path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("read {}", file.path.display())),
+        }
+    }
+    if has_timer && placed.dir.is_none() && is_running() {
+        systemctl(placed.user, &["daemon-reload"])?;
+    }
+    Ok(Exit::Done)
+}
+
+fn show(placed: &Placed) -> Result<Exit> {
+    let places = Places::of(placed)?;
+    let mut exit = Exit::No;
+    for file in places.all().filter(|file| is_ours(&file.path).unwrap_or(false)) {
+        let text = std::fs::read_to_string(&file.path).with_context(|| format!("read {}", file.path.display()))?;
+        print_lines([format!("== {}", file.path.display())].into_iter().chain(text.lines().map(Into::into)))?;
+        exit = Exit::Done;
+    }
+    Ok(exit)
+}
+
+fn start(user: bool) -> Result<Exit> {
+    if !is_running() {
+        complain(&format!("systemd does not run here; where it does: `systemctl enable --now {}`", systemd::TIMER));
+        return Ok(Exit::Done);
+    }
+    systemctl(user, &["daemon-reload"])?;
+    systemctl(user, &["enable", "--now", systemd::TIMER])?;
+    print_lines([format!("{} is enabled; `systemctl list-timers` shows when it runs", systemd::TIMER)])?;
+    Ok(Exit::Done)
+}
+
+/// Returns whether systemd runs this machine (sd_booted(3)).
+fn is_running() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+fn systemctl(user: bool, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("systemctl");
+    command.args(user.then_some("--user")).args(arguments);
+    let said = format!("systemctl {}", arguments.join(" "));
+    match command.status().with_context(|| format!("run `{said}`"))? {
+        status if status.success() => Ok(()),
+        status => bail!("`{said}` ended with {status}"),
+    }
+}

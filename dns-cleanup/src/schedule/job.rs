@@ -1,0 +1,151 @@
+//! What a timer is to start, how often, and what it needs for it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use dnsmgmt_program::args::Global;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::exit::UsageError;
+use dnsmgmt_program::log::LogFormat;
+use dnsmgmt_providers::config::{Kind, NamedBy};
+
+use crate::args::Options;
+
+/// The folder that systemd makes for `StateDirectory=dnsmgmt`.
+const STATE: &str = "/var/lib/dnsmgmt";
+
+/// What a timer starts.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+    pub(super) period: Period,
+    /// For the systemd of a user.
+    pub(super) user: bool,
+    /// Where the database is, where systemd's state folder does not say it.
+    pub(super) database: Option<PathBuf>,
+    /// What it writes to beside the state folder.
+    pub(super) writable: BTreeSet<PathBuf>,
+    /// Whether it changes files that belong to others.
+    pub(super) has_zone_files: bool,
+}
+
+/// How often: a whole part of an hour or of a day, so that a calendar can say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Period {
+    Minutes(u64),
+    Hours(u64),
+    Day,
+}
+
+impl Period {
+    pub(super) fn of(every: Duration) -> Result<Self> {
+        let seconds = every.as_secs();
+        let divides =
+            |unit: u64, whole: u64| seconds > 0 && seconds.is_multiple_of(unit) && whole.is_multiple_of(seconds / unit);
+        match seconds {
+            86_400 => Ok(Self::Day),
+            _ if every.subsec_nanos() == 0 && divides(3600, 24) => Ok(Self::Hours(seconds / 3600)),
+            _ if every.subsec_nanos() == 0 && seconds < 3600 && divides(60, 60) => Ok(Self::Minutes(seconds / 60)),
+            _ => bail!(UsageError(
+                "--every is a number of minutes that divides an hour, such as 5m or 30m, or of hours that divides a day, such as 6h".into()
+            )),
+        }
+    }
+
+    pub(super) fn every(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Minutes(minutes) => 60 * minutes,
+            Self::Hours(hours) => 3600 * hours,
+            Self::Day => 86_400,
+        })
+    }
+}
+
+impl Job {
+    pub(super) fn new(
+        context: &Context,
+        global: &Global,
+        options: &Options,
+        period: Period,
+        user: bool,
+    ) -> Result<Self> {
+        let program = std::env::current_exe().context("find out where this program is")?;
+        let mut writable = BTreeSet::new();
+        let database = database(context, user)?;
+        writable.extend(database.as_deref().and_then(Path::parent).map(Path::to_owned));
+        let audit = options.audit.as_ref().map(|file| context.folder.join(file));
+        writable.extend(audit.as_deref().and_then(Path::parent).map(Path::to_owned));
+        let zone_files = zone_files(context);
+        let has_zone_files = !zone_files.is_empty();
+        writable.extend(zone_files);
+        writable.remove(Path::new(STATE));
+        let arguments = arguments(context, global, options, audit.as_deref())?;
+        Ok(Self { program, arguments, period, user, database, writable, has_zone_files })
+    }
+
+    /// Returns the file in which variables can stand, as systemd writes its path.
+    pub(super) fn environment_file(&self) -> &'static str {
+        if self.user { "%h/.config/dnsmgmt/dns-cleanup.env" } else { "/etc/dnsmgmt/dns-cleanup.env" }
+    }
+}
+
+/// Returns where the database is, unless the state folder of the system's units leads there.
+fn database(context: &Context, user: bool) -> Result<Option<PathBuf>> {
+    let Some(database) = context.settings.database_if_any()? else { return Ok(None) };
+    let path = context.folder.join(&database.path);
+    let is_state = path.starts_with(STATE);
+    // What is not there yet may as well begin in the state folder, where every program looks before it looks at home.
+    let is_new = database.named_by == NamedBy::User && !path.exists();
+    Ok((user || !(is_state || is_new)).then_some(path))
+}
+
+/// Returns the folders of the zone files that are configured.
+fn zone_files(context: &Context) -> BTreeSet<PathBuf> {
+    let Ok(targets) = context.settings.every_target(context.provider.as_deref()) else { return BTreeSet::new() };
+    let of_files = targets.filter(|(provider, _)| provider.kind() == Kind::Zonefile);
+    let endpoints = of_files.filter_map(|(_, target)| Some(target.ok()?.endpoint(&context.folder)));
+    endpoints.filter_map(|endpoint| Some(Path::new(endpoint.strip_prefix("file:")?).parent()?.to_owned())).collect()
+}
+
+fn arguments(context: &Context, global: &Global, options: &Options, audit: Option<&Path>) -> Result<Vec<String>> {
+    let path = |path: &Path| {
+        let text = path.to_str().filter(|text| !text.contains(char::is_control));
+        text.map(str::to_owned).with_context(|| format!("{} is no path that a timer can be told", path.display()))
+    };
+    let mut arguments = Vec::new();
+    let mut add = |option: &str, value: Option<String>| {
+        arguments.extend(value.into_iter().flat_map(|value| [option.to_owned(), value]));
+    };
+    add("--config", context.settings.path().map(|file| path(&context.folder.join(file))).transpose()?);
+    add("--provider", global.provider.clone());
+    add("--zone", global.zone.as_ref().map(ToString::to_string));
+    let usual = Duration::from_secs(30);
+    add("--retry-for", (global.retry_for != usual).then(|| global.retry_for.as_secs().to_string()));
+    add("--grace", options.grace.map(|grace| grace.as_secs().to_string()));
+    add("--audit", audit.map(path).transpose()?);
+    add("--log", (options.log == LogFormat::Json).then(|| "json".into()));
+    if options.wait {
+        arguments.push("--wait".into());
+    }
+    Ok(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_divides_an_hour_or_a_day() {
+        let period = |seconds| Period::of(Duration::from_secs(seconds)).ok();
+        assert_eq!(period(300), Some(Period::Minutes(5)));
+        assert_eq!(period(3600), Some(Period::Hours(1)));
+        assert_eq!(period(6 * 3600), Some(Period::Hours(6)));
+        assert_eq!(period(86_400), Some(Period::Day));
+        for wrong in [0, 30, 90, 7 * 60, 5 * 3600, 90 * 60, 2 * 86_400] {
+            assert_eq!(period(wrong), None, "{wrong}");
+        }
+    }
+}
