@@ -10,6 +10,7 @@ mod switch;
 mod sync;
 mod trust;
 mod undo;
+mod watch;
 mod why;
 
 use std::ffi::OsString;
@@ -33,6 +34,7 @@ pub(crate) use switch::Switch;
 pub(crate) use sync::{Plan, Sync, Wishes};
 pub(crate) use trust::Trust;
 pub(crate) use undo::{Undo, Undone};
+pub(crate) use watch::Watch;
 pub(crate) use why::Why;
 
 /// Lists and changes DNS records, and proves each change.
@@ -65,6 +67,7 @@ pub(crate) enum Command {
     Delete(Delete),
     Sync(Sync),
     Plan(Plan),
+    Watch(Watch),
     Containers(Containers),
     Why(Why),
     Adopt(Adopt),

@@ -22,6 +22,7 @@ mod sync;
 mod trust;
 mod undo;
 mod update;
+mod watch;
 mod why;
 
 use anyhow::Result;
@@ -45,6 +46,7 @@ pub(crate) async fn run(global: &Global, command: Command) -> Result<Exit> {
         Command::Update(args) => update::run(&Context::new(global)?, args).await,
         Command::Sync(args) => sync::run(&Context::new(global)?, args).await,
         Command::Plan(args) => sync::plan(&Context::new(global)?, args).await,
+        Command::Watch(args) => watch::run(Context::new(global)?, args).await,
         Command::Containers(args) => containers::run(&Context::new(global)?, args).await,
         Command::Why(args) => why::run(&Context::new(global)?, args).await,
         Command::Adopt(args) => adopt::run(&Context::new(global)?, args).await,

@@ -1,6 +1,7 @@
 //! `dns-cli`: DNS records by hand, each change verified.
 
 mod args;
+mod bell;
 mod commands;
 mod confirm;
 mod filter;

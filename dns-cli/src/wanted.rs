@@ -12,6 +12,7 @@ use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_core::source::{Desired, Place, Wanted};
 use dnsmgmt_providers::config::Target;
+use dnsmgmt_providers::source::docker::Host;
 
 use crate::output::duration;
 use dnsmgmt_program::context::{Connected, Context};
@@ -27,17 +28,30 @@ pub(crate) struct Zone {
 /// Reads the sources that were named, else those of the configuration: all files, or an error. Of daemons and proxies one that could
 /// not be read is among `failed`, and costs the others nothing.
 pub(crate) async fn read(context: &Context, named: &[String]) -> Result<Desired> {
+    let mut desired = Desired::default();
+    for spec in sources(context, named)? {
+        desired.extend(context.settings.source(spec, &context.folder)?.desired().await?);
+    }
+    Ok(desired)
+}
+
+/// Returns the daemons that those sources ask.
+pub(crate) fn daemons(context: &Context, named: &[String]) -> Result<Vec<Host>> {
+    let mut daemons = Vec::new();
+    for spec in sources(context, named)? {
+        daemons.extend(context.settings.daemons(spec)?);
+    }
+    Ok(daemons)
+}
+
+fn sources<'a>(context: &'a Context, named: &'a [String]) -> Result<&'a [String]> {
     let specs = if named.is_empty() { &context.settings.policy().sources } else { named };
     if specs.is_empty() {
         bail!(UsageError(
             "there is nothing to synchronise; name a file with --source, or `sources` in dnsmgmt.toml".into()
         ));
     }
-    let mut desired = Desired::default();
-    for spec in specs {
-        desired.extend(context.settings.source(spec, &context.folder)?.desired().await?);
-    }
-    Ok(desired)
+    Ok(specs)
 }
 
 /// Takes what wanted records at its last good run and wants none now for unreadable: a file that was cut short looks the same.

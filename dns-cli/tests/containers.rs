@@ -329,6 +329,24 @@ async fn containers_are_shown_with_what_they_want_and_what_is_there() {
     assert!(said.contains("502"), "{said}");
 }
 
+#[tokio::test]
+async fn a_container_that_ends_while_its_usage_is_asked_is_left_out_and_a_daemon_that_fails_costs_no_other_sample() {
+    let docker = FakeDocker::start("one").await;
+    docker.run([named("a", "10.1.0.1"), named("gone", "10.1.0.2"), named("b", "10.1.0.3")]);
+    docker.uses("a", json!({ "memory_stats": { "usage": 5_242_880, "limit": 1_073_741_824 } }));
+    docker.uses("b", json!({}));
+    let lab = Lab::of_docker(&[&docker]);
+    let (said, _) = lab.ends("containers --usage", 0).await;
+    let lines: Vec<Vec<&str>> = said.lines().skip(1).map(|line| line.split_whitespace().skip(1).collect()).collect();
+    assert_eq!(lines, [vec!["a", "-", "5.0", "MiB", "1024.0", "MiB"], vec!["b", "-", "-", "-"]], "{said}");
+
+    let down = FakeDocker::start("two").await;
+    down.server.faults.always(On::Preparation, Fault::ErrorBefore);
+    let lab = Lab::of_docker(&[&down, &docker]);
+    let (said, why) = lab.ends("containers --usage", 1).await;
+    assert!(said.contains("1024.0 MiB") && why.contains(&down.address()), "{said} {why}");
+}
+
 /// Reads what is wanted from a fake Traefik alone.
 fn of_traefik(traefik: &FakeTraefik) -> Lab {
     Lab::new("\"traefik\"", &format!("[traefik]\nurl = \"{}\"\n", traefik.server.url()))

@@ -6,7 +6,7 @@ use std::process::Output;
 
 use fixtures::dockerd::{Dockerd, Programs};
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -231,4 +231,42 @@ async fn a_container_whose_health_check_fails_keeps_its_names_unless_it_is_told_
     lab.write("dnsmgmt.toml", &format!("{settings}[docker]\nunhealthy = false\n"));
     lab.settle().await;
     assert_eq!(lab.names().len(), 1, "{:?}", lab.names());
+}
+
+#[tokio::test]
+async fn what_running_containers_use_is_shown_and_written_down() {
+    let Some(lab) = Lab::start().await else { return };
+    let busy = json!({ "Cmd": ["/bin/sh", "-c", "while :; do :; done"], "StopSignal": "SIGKILL" });
+    lab.docker.run_with("busy", &[], busy).await;
+    lab.docker.run("idle", &[]).await;
+    lab.docker.run("over", &[]).await;
+    lab.docker.tell("over", "kill").await;
+    lab.docker.wait_for("over", "exited").await;
+    let shown = lab.run("containers --usage --output json").await;
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let database = Connection::open(lab.folder.path().join("dnsmgmt.db")).unwrap();
+    let sql = "SELECT container_id, container_name, sampled_at, cpu_usage, memory_usage, memory_limit FROM resource_usages ORDER BY id";
+    let mut rows = database.prepare(sql).unwrap();
+    let rows = rows.query_map([], |row| {
+        let (cpu, memory, limit): (Option<f64>, Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?, row.get(5)?);
+        let (id, name): (String, String) = (row.get(0)?, row.get(1)?);
+        let shown = json!({
+            "host": lab.docker.address(), "container_id": id, "container_name": name,
+            "cpu_usage": cpu, "memory_usage": memory, "memory_limit": limit,
+        });
+        Ok((row.get::<_, String>(2)?, shown))
+    });
+    let (times, rows): (Vec<_>, Vec<_>) = rows.unwrap().map(Result::unwrap).unzip();
+    assert_eq!(Value::from(rows.clone()), shown["usages"]);
+    assert!(times.len() == 2 && times.iter().all(|time| time.ends_with('Z')), "{times:?}");
+    let [busy, idle] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((&busy["container_name"], &idle["container_name"]), (&json!("busy"), &json!("idle")));
+    let percent = |one: &Value| one["cpu_usage"].as_f64().expect("it was measured");
+    assert!(percent(busy) > 5.0 && percent(idle) < percent(busy), "{rows:?}");
+
+    let table = lab.run("containers --usage").await;
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.contains("CPU %") && table.contains("busy") && !table.contains("over"), "{table}");
+    lab.docker.remove("busy").await;
 }

@@ -34,6 +34,7 @@ mod managed;
 mod questions;
 mod row;
 mod schema;
+mod usage;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub use journal::{ChangeId, Journal, JournalEntry};
 pub use lock::{LockError, ProviderLock};
 pub use looks::MARKING_JOB;
 pub use managed::{ManagedRecordsRepository, Tracking};
+
+pub use usage::ResourceUsage;
 
 use schema::Schema;
 

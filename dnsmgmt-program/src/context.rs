@@ -298,6 +298,11 @@ impl Context {
         testify(outcomes, &server, is_proxied, ask, &self.patience, self.run, &progress).await;
     }
 
+    /// Begins another run of the same program, which is told apart from the last one in the journal.
+    pub fn begin_another_run(&mut self) {
+        self.run = RunId(fastrand::u64(..));
+    }
+
     /// Returns this run, for what the library does.
     pub fn run<'a>(
         &'a self,

@@ -14,3 +14,4 @@ pub mod man;
 pub mod name;
 pub mod output;
 pub mod progress;
+pub mod stop;

@@ -34,14 +34,21 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&to_json(value)?)
 }
 
+/// Prints a value as JSON in one line, for programs that print one after the other.
+pub fn print_json_line(value: &impl Serialize) -> Result<()> {
+    print(&(serde_json::to_string(&Versioned { schema_version: SCHEMA_VERSION, value })? + "\n"))
+}
+
+/// A value with the schema's version in front.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    schema_version: u32,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
 /// Returns a value as JSON with the schema's version in front.
 pub fn to_json(value: &impl Serialize) -> Result<String> {
-    #[derive(Serialize)]
-    struct Versioned<'a, T> {
-        schema_version: u32,
-        #[serde(flatten)]
-        value: &'a T,
-    }
     Ok(serde_json::to_string_pretty(&Versioned { schema_version: SCHEMA_VERSION, value })? + "\n")
 }
 

@@ -13,8 +13,11 @@ pub(crate) struct Containers {
     /// Asks the daemon that listens here, such as unix:///var/run/docker.sock, instead of those that are configured
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) host: Option<String>,
-    /// Shows only containers that want a name, or of which that cannot be told
+    /// Shows what running containers use of processors and memory instead, and writes it into the database
     #[arg(long)]
+    pub(crate) usage: bool,
+    /// Shows only containers that want a name, or of which that cannot be told
+    #[arg(long, conflicts_with = "usage")]
     pub(crate) named: bool,
     /// How to print them
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]

@@ -5,19 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Error, Result};
 use dnsmgmt_core::record::{Record, RecordKey};
 use dnsmgmt_core::record_set::{Listing, Scope};
+use dnsmgmt_core::repository::ResourceUsage;
 use dnsmgmt_core::source::{Desired, Place, Wanted};
-use dnsmgmt_providers::source::docker::{Daemon, Docker};
+use dnsmgmt_providers::source::docker::{Daemon, Docker, Sample};
 use dnsmgmt_providers::source::labels::Wish;
 
 use crate::args::Containers;
-use crate::output::{Host, InDns, Runs, Wanting, print_containers};
+use crate::output::{Host, InDns, Runs, Wanting, print_containers, print_usages};
 use crate::wanted;
+use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 
 pub(crate) async fn run(context: &Context, args: Containers) -> Result<Exit> {
     let docker = Docker::new(context.settings.docker(args.host.as_deref())?);
+    if args.usage {
+        return usage(context, &docker, args.output).await;
+    }
     let (mut daemons, mut failures) = (Vec::new(), Vec::new());
     for daemon in docker.look().await {
         match daemon {
@@ -33,6 +38,37 @@ pub(crate) async fn run(context: &Context, args: Containers) -> Result<Exit> {
         failed(failure);
     }
     Ok(if failures.is_empty() { Exit::Done } else { Exit::CouldNotRun })
+}
+
+/// Samples what running containers use, writes it down and shows it.
+async fn usage(context: &Context, docker: &Docker, output: ReportFormat) -> Result<Exit> {
+    let mut repository = context.repository()?;
+    let (mut samples, mut failures) = (Vec::new(), Vec::new());
+    for sample in docker.usage().await {
+        match sample {
+            Ok(sample) => samples.push(sample),
+            Err(error) => failures.push(Error::from(error)),
+        }
+    }
+    let usages: Vec<_> = samples.iter().map(row).collect();
+    let now = context.clock.moment().now;
+    repository.record_usages(&usages, now)?;
+    let said: Vec<String> = failures.iter().map(|failure| format!("{failure:#}")).collect();
+    print_usages(&samples, now, &said, output)?;
+    for failure in &failures {
+        failed(failure);
+    }
+    Ok(if failures.is_empty() { Exit::Done } else { Exit::CouldNotRun })
+}
+
+fn row(sample: &Sample) -> ResourceUsage {
+    ResourceUsage {
+        container_id: sample.id.clone(),
+        container_name: sample.name.clone(),
+        cpu_usage: sample.cpu_percent,
+        memory_usage: sample.memory,
+        memory_limit: sample.memory_limit,
+    }
 }
 
 /// What the providers hold of what containers want, by where it is wanted.

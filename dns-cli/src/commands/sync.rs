@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Error, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use dnsmgmt_core::brake::{Approved, Brake};
 use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::plan::PlanId;
@@ -24,9 +24,10 @@ use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::output::age;
 use dnsmgmt_program::progress::Line;
+use dnsmgmt_program::stop::Stop;
 
 /// How long `--wait` waits for another program: longer than any run.
-const FOREVER: Duration = Duration::from_secs(24 * 3600);
+pub(super) const FOREVER: Duration = Duration::from_secs(24 * 3600);
 
 /// Makes the providers hold what the sources want.
 pub(crate) async fn run(context: &Context, args: Sync) -> Result<Exit> {
@@ -38,7 +39,7 @@ pub(crate) async fn run(context: &Context, args: Sync) -> Result<Exit> {
         return Ok(job.end(&synced, Exit::Done));
     }
     let brake = job.brake(args.force, args.approve)?;
-    let synced = job.carry_out(&brake, if args.wait { FOREVER } else { Duration::ZERO }).await;
+    let synced = job.carry_out(&brake, if args.wait { FOREVER } else { Duration::ZERO }, &Stop::default()).await;
     let report = job.report(&synced, false);
     print_synced(&report, args.output).context("the report was not shown, but what it says was done")?;
     Ok(job.end(&synced, Exit::Done))
@@ -58,7 +59,7 @@ pub(crate) async fn plan(context: &Context, args: Plan) -> Result<Exit> {
 }
 
 /// What one synchronisation is about.
-struct Job<'a> {
+pub(super) struct Job<'a> {
     context: &'a Context,
     wishes: &'a Wishes,
     repository: DnsRepositoryManager,
@@ -70,7 +71,7 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    async fn new(context: &'a Context, wishes: &'a Wishes, writes: bool) -> Result<Self> {
+    pub(super) async fn new(context: &'a Context, wishes: &'a Wishes, writes: bool) -> Result<Self> {
         let mut repository = context.repository()?;
         let mut desired = wanted::read(context, &wishes.source).await?;
         if !wishes.allow_empty {
@@ -97,7 +98,7 @@ impl<'a> Job<'a> {
         Ok(Self { context, wishes, repository, desired, zones, in_sync, failures })
     }
 
-    fn brake(&self, force: bool, approve: Option<PlanId>) -> Result<Brake> {
+    pub(super) fn brake(&self, force: bool, approve: Option<PlanId>) -> Result<Brake> {
         let approved = match approve {
             None => None,
             Some(id) => {
@@ -128,15 +129,20 @@ impl<'a> Job<'a> {
         Ok(preview_sync(&mut self.repository, &*zone.at.provider, wish, run).await?)
     }
 
-    /// Synchronises the zones in turn, each provider's under its lock.
-    async fn carry_out(&mut self, brake: &Brake, patience: Duration) -> Vec<Synced> {
+    /// Synchronises the zones in turn, each provider's under its lock. Who is told to stop waits for no lock any more.
+    pub(super) async fn carry_out(&mut self, brake: &Brake, patience: Duration, stop: &Stop) -> Vec<Synced> {
         let mut synced = std::mem::take(&mut self.in_sync);
         let mut lock: Option<(String, ProviderLock)> = None;
         for zone in std::mem::take(&mut self.zones) {
             let name = &zone.at.id().name;
             if lock.as_ref().is_none_or(|(held, _)| held != name) {
                 drop(lock.take());
-                match self.context.lock(self.repository.path(), name, patience).await {
+                let locked = tokio::select! {
+                    biased;
+                    locked = self.context.lock(self.repository.path(), name, patience) => locked,
+                    () = stop.asked() => Err(anyhow!("{name}: told to end while another program was changing records there")),
+                };
+                match locked {
                     Ok(taken) => lock = Some((name.clone(), taken)),
                     Err(error) => {
                         wanted::unplaced(&mut self.desired, &zone.wishes.wanted);
@@ -178,7 +184,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn report<'r>(&'r self, zones: &'r [Synced], dry_run: bool) -> SyncReport<'r> {
+    pub(super) fn report<'r>(&'r self, zones: &'r [Synced], dry_run: bool) -> SyncReport<'r> {
         let not_judged = self.desired.unreadable.iter().chain(&self.desired.undecided);
         SyncReport {
             zones,
@@ -189,7 +195,7 @@ impl<'a> Job<'a> {
     }
 
     /// Says what failed, and returns the exit status; `unless_in_sync` where all is well and something is to be done.
-    fn end(&self, synced: &[Synced], unless_in_sync: Exit) -> Exit {
+    pub(super) fn end(&self, synced: &[Synced], unless_in_sync: Exit) -> Exit {
         for (origin, why) in self.desired.unreadable.iter().chain(&self.desired.undecided) {
             complain(&format!("{origin}: {why}; nothing of it was judged"));
         }

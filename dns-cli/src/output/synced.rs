@@ -19,7 +19,7 @@ use serde::Serialize;
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::output::{JsonChange, json_change, style, subject, witnesses, write_outcome};
-use dnsmgmt_program::output::{print, print_json, printable};
+use dnsmgmt_program::output::{print, print_json, print_json_line, printable};
 
 /// What a synchronisation of one zone came to.
 #[derive(Debug)]
@@ -98,6 +98,11 @@ impl Synced {
         }
     }
 
+    fn is_idle(&self) -> bool {
+        let is_there = |outcome: &Outcome| outcome.fate == Fate::AlreadyPresent;
+        self.outcomes.iter().all(is_there) && self.left_open == 0 && self.exit(Exit::No) == Exit::Done
+    }
+
     fn counts(&self) -> Counts {
         let count = |is: &dyn Fn(&Outcome) -> bool| self.outcomes.iter().filter(|outcome| is(outcome)).count();
         let made = |action: Action, fates: &'static [Fate]| {
@@ -157,6 +162,13 @@ pub(crate) struct SyncReport<'a> {
     pub(crate) not_judged: Vec<NotJudged<'a>>,
 }
 
+impl SyncReport<'_> {
+    /// Returns whether nothing was done and all is as wanted, as far as it was judged.
+    fn is_idle(&self) -> bool {
+        self.failures.is_empty() && self.zones.iter().all(Synced::is_idle)
+    }
+}
+
 /// An origin of which nothing was judged.
 #[derive(Debug, Serialize)]
 pub(crate) struct NotJudged<'a> {
@@ -168,7 +180,18 @@ pub(crate) struct NotJudged<'a> {
 pub(crate) fn print_synced(report: &SyncReport<'_>, format: ReportFormat) -> Result<()> {
     match format {
         ReportFormat::Table => text(report),
-        ReportFormat::Json => json(report),
+        ReportFormat::Json => print_json(&json(report)),
+    }
+}
+
+/// Prints the report of one run among many, as JSON in one line; nothing where nothing was done and nothing is open.
+pub(crate) fn print_synced_again(report: &SyncReport<'_>, format: ReportFormat) -> Result<()> {
+    if report.is_idle() {
+        return Ok(());
+    }
+    match format {
+        ReportFormat::Table => text(report),
+        ReportFormat::Json => print_json_line(&json(report)),
     }
 }
 
@@ -353,16 +376,16 @@ struct JsonHeld {
     max_delete: u8,
 }
 
-fn json(report: &SyncReport<'_>) -> Result<()> {
+fn json<'a>(report: &'a SyncReport<'_>) -> JsonSynced<'a> {
     let is_all = report.failures.is_empty() && report.not_judged.is_empty();
-    print_json(&JsonSynced {
+    JsonSynced {
         dry_run: report.dry_run,
         settled: is_all && report.zones.iter().all(|zone| zone.exit(Exit::No) == Exit::Done),
         counts: Counts::sum(report.zones),
         zones: report.zones.iter().map(json_zone).collect(),
         failures: &report.failures,
         not_judged: &report.not_judged,
-    })
+    }
 }
 
 fn json_zone(zone: &Synced) -> JsonZone<'_> {

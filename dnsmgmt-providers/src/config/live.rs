@@ -32,6 +32,17 @@ impl Settings {
         })
     }
 
+    /// Returns the daemons that a source asks: none where it is not Docker.
+    ///
+    /// # Errors
+    /// If an address or a variable is wrong.
+    pub fn daemons(&self, spec: &str) -> Result<Vec<docker::Host>, Diagnostic> {
+        match spec.split_once(':').map_or((spec, None), |(kind, address)| (kind, Some(address))) {
+            ("docker", address) => Ok(self.docker(address)?.hosts),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Returns the daemons to ask, and how labels are read: the one at `address`, else those of the file, else those of
     /// `DOCKER_HOST`, else [`docker::DEFAULT_HOST`].
     ///

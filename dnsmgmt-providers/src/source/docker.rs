@@ -5,6 +5,8 @@
 //! A daemon that cannot be read costs nobody else anything.
 
 mod engine;
+mod events;
+mod usage;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
@@ -17,6 +19,8 @@ use dnsmgmt_core::source::{Desired, Place, RecordSource, SourceError, Wanted};
 use url::Url;
 
 pub use self::engine::Engine;
+pub use self::events::Events;
+pub use self::usage::Sample;
 use super::failed;
 use super::labels::{Container, Problem, Rules, Wish, wishes};
 

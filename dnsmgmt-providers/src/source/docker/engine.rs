@@ -11,6 +11,7 @@ use bollard::models::{ContainerSummary, ContainerSummaryHealthStatusEnum, Contai
 use bollard::query_parameters::ListContainersOptionsBuilder;
 use bollard::{API_DEFAULT_VERSION, ClientVersion};
 use dnsmgmt_core::source::SourceError;
+use jiff::Timestamp;
 
 use super::{Host, named};
 use crate::http::innermost;
@@ -80,6 +81,18 @@ impl Engine {
             (Some(name), Some(folder)) if !name.is_empty() => Ok((format!("podman:{name}:{folder}"), 0)),
             _ => Err(failed(&self.host, "Podman does not say its machine's name and folder")),
         }
+    }
+
+    /// Returns how the daemon is called in errors.
+    pub(super) fn name(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns what time it is by the daemon's clock.
+    pub(super) async fn time(&self) -> Result<Timestamp, SourceError> {
+        let info = answer(&self.host, "ask for its time", self.docker.info()).await?;
+        let said = info.system_time.as_deref().and_then(|said| said.parse().ok());
+        said.ok_or_else(|| failed(&self.host, "it does not say what time it is"))
     }
 
     /// Returns every container, whatever it is doing: all of them, or an error.
@@ -199,7 +212,11 @@ fn client(host: &Host, version: &ClientVersion) -> Result<bollard::Docker, Error
 }
 
 /// Waits for a whole answer; the client's own patience ends with the answer's head.
-async fn answer<T>(name: &str, doing: &str, asked: impl Future<Output = Result<T, Error>>) -> Result<T, SourceError> {
+pub(super) async fn answer<T>(
+    name: &str,
+    doing: &str,
+    asked: impl Future<Output = Result<T, Error>>,
+) -> Result<T, SourceError> {
     match tokio::time::timeout(EXCHANGE, asked).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(trouble(name, doing, &error)),
@@ -207,7 +224,7 @@ async fn answer<T>(name: &str, doing: &str, asked: impl Future<Output = Result<T
     }
 }
 
-fn trouble(name: &str, doing: &str, error: &Error) -> SourceError {
+pub(super) fn trouble(name: &str, doing: &str, error: &Error) -> SourceError {
     let said = match error {
         Error::SocketNotFoundError(_) => "there is no such socket".into(),
         Error::RequestTimeoutError => format!("no whole answer within {} s", EXCHANGE.as_secs()),
