@@ -4,6 +4,8 @@
 mod conformance;
 #[path = "rfc2136/failures.rs"]
 mod failures;
+#[path = "rfc2136/groups.rs"]
+mod groups;
 #[path = "rfc2136/names.rs"]
 mod names;
 #[path = "rfc2136/races.rs"]

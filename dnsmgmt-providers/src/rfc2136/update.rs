@@ -9,7 +9,7 @@ use domain::base::{self, MessageBuilder, UnknownRecordData};
 
 use super::before::Before;
 use crate::dns::name_to_wire;
-use crate::rdata::wire::{copies, encode, number};
+use crate::rdata::wire::{copies, number};
 
 /// The TTL of a record without a wish in a new RRset, in seconds.
 pub(super) const DEFAULT_TTL: u32 = 300;
@@ -84,20 +84,7 @@ impl Update {
                 }
             }
         }
-        // Before anything is added, what makes room for it has gone.
-        for change in &group.changes {
-            match change {
-                Change::Create(record) => update.add(record, ttl(record, None, group, before))?,
-                Change::Delete(record) => update.delete(&listed(before, record.name(), &record.key.data))?,
-                Change::Replace { old, new } if old.key == new.key => {
-                    update.change_ttl(new, ttl(new, Some(old), group, before))?;
-                }
-                Change::Replace { old, new } => {
-                    update.delete(&listed(before, old.name(), &old.key.data))?;
-                    update.add(new, ttl(new, Some(old), group, before))?;
-                }
-            }
-        }
+        update.make(group, before)?;
         Ok(update)
     }
 
@@ -186,31 +173,54 @@ impl Update {
         })
     }
 
-    fn add(&mut self, record: &Record, ttl: u32) -> Result<(), Unasked> {
-        let wire = encode(&record.key.data)?;
-        let (name, class) = (record.name().clone(), Class::IN);
-        self.updates.push(Rr { name, class, ttl, rtype: wire.rtype, octets: wire.octets });
-        Ok(())
+    /// Deletes and adds what the changes come to as a whole. Before anything is added, what makes room for it has gone; but a server
+    /// keeps a zone's last NS (RFC 2136 section 3.4.2.4), so a new one comes before an old one goes.
+    fn make(&mut self, group: &Group, before: &Before<'_>) -> Result<(), Unasked> {
+        let Outcome { leaving, coming } = self.outcome(group, before);
+        let is_ns = |record: &&Record| record.rtype() == RecordType::Ns;
+        let is_new = |record: &&Record| !leaving.iter().any(|old| old.key == record.key);
+        let ttl = |record: &Record| ttl(record.name(), &record.rtype(), group, before);
+        let (ns_first, last): (Vec<&Record>, Vec<&Record>) =
+            coming.iter().partition(|record| is_ns(record) && is_new(record));
+        leaving.iter().filter(|record| !is_ns(record)).try_for_each(|old| self.push(old, Class::NONE, 0))?;
+        ns_first.into_iter().try_for_each(|new| self.push(new, Class::IN, ttl(new)))?;
+        leaving.iter().filter(is_ns).try_for_each(|old| self.push(old, Class::NONE, 0))?;
+        last.into_iter().try_for_each(|new| self.push(new, Class::IN, ttl(new)))
     }
 
-    /// Deletes a record in all its copies.
-    fn delete(&mut self, record: &Record) -> Result<(), Unasked> {
-        self.push(record, Class::NONE, 0)
+    fn outcome(&self, group: &Group, before: &Before<'_>) -> Outcome {
+        let mut outcome = Outcome::default();
+        for change in &group.changes {
+            match change {
+                Change::Create(new) => outcome.add(plain(new)),
+                Change::Delete(old) => outcome.delete(listed(before, old.name(), &old.key.data)),
+                Change::Replace { old, new } => {
+                    let old = listed(before, old.name(), &old.key.data);
+                    let new = if old.key == new.key { old.clone() } else { plain(new) };
+                    outcome.delete(old);
+                    outcome.add(new);
+                }
+            }
+        }
+        // An RRset has one TTL. Servers do not add what is there already, be it with another TTL, so all values that stay go and
+        // come again, which is one step; which ones these are is a prerequisite.
+        for change in &group.changes {
+            if let Change::Replace { old, new } = change
+                && old.key == new.key
+            {
+                let all = self.required(old.name(), &old.rtype()).unwrap_or_default();
+                all.iter().for_each(|one| outcome.renew(one));
+            }
+        }
+        outcome
     }
 
+    /// Says something of a record in all its copies.
     fn push(&mut self, record: &Record, class: Class, ttl: u32) -> Result<(), Unasked> {
         for wire in copies(record)? {
             self.updates.push(Rr { name: record.name().clone(), class, ttl, rtype: wire.rtype, octets: wire.octets });
         }
         Ok(())
-    }
-
-    /// An RRset has one TTL. Servers do not add what is there already, be it with another TTL, so all values go and come again, which
-    /// is one step; which ones these are is a prerequisite.
-    fn change_ttl(&mut self, record: &Record, ttl: u32) -> Result<(), Unasked> {
-        let all = self.required(record.name(), &record.rtype()).unwrap_or_default().to_vec();
-        all.iter().try_for_each(|one| self.delete(one))?;
-        all.iter().try_for_each(|one| self.push(one, Class::IN, ttl))
     }
 
     /// Returns the message, ready to be signed and sent.
@@ -232,6 +242,46 @@ impl Update {
         }
         Ok(message.additional())
     }
+}
+
+/// What a group comes to when its changes are made in order: a value is in each list once at most, and in both where it goes to
+/// come again.
+#[derive(Debug, Default)]
+struct Outcome {
+    leaving: Vec<Record>,
+    coming: Vec<Record>,
+}
+
+impl Outcome {
+    fn delete(&mut self, old: Record) {
+        self.coming.retain(|new| new.key != old.key);
+        if !is_among(&self.leaving, &old) {
+            self.leaving.push(old);
+        }
+    }
+
+    fn add(&mut self, new: Record) {
+        if !is_among(&self.coming, &new) {
+            self.coming.push(new);
+        }
+    }
+
+    /// Lets what stays go and come again as it is.
+    fn renew(&mut self, listed: &Record) {
+        if !is_among(&self.leaving, listed) {
+            self.delete(listed.clone());
+            self.add(listed.clone());
+        }
+    }
+}
+
+fn is_among(records: &[Record], record: &Record) -> bool {
+    records.iter().any(|one| one.key == record.key)
+}
+
+/// Returns a record as we write it, and not as one that was listed once.
+fn plain(record: &Record) -> Record {
+    Record { handles: Vec::new(), ..record.clone() }
 }
 
 impl Prerequisite {
@@ -270,21 +320,25 @@ fn listed(before: &Before<'_>, name: &Name, data: &RecordData) -> Record {
     listed.cloned().unwrap_or_else(|| Record::new(name.clone(), data.clone()))
 }
 
-/// Returns the TTL of a record that is added: its own wish, else that of what it replaces, else that of its RRset, which has only one.
-fn ttl(record: &Record, old: Option<&Record>, group: &Group, before: &Before<'_>) -> u32 {
+/// Returns the TTL of an RRset that is added to, which has only one: the last wish, else that of what is replaced, else that of what
+/// is there.
+fn ttl(name: &Name, rtype: &RecordType, group: &Group, before: &Before<'_>) -> u32 {
     let seconds = |ttl: Option<Ttl>| match ttl {
         Some(Ttl::Seconds(seconds)) => Some(seconds),
         Some(Ttl::Automatic) | None => None,
     };
-    let (name, rtype) = (record.name(), record.rtype());
-    let as_listed = |old: &Record| {
-        let listed = before.at(name).iter().find(|listed| listed.key == old.key);
-        listed.and_then(|listed| seconds(listed.ttl)).or_else(|| seconds(old.ttl))
+    let is_here = |record: &Record| record.name() == name && record.rtype() == *rtype;
+    let wish = |change: &Change| match change {
+        Change::Create(new) | Change::Replace { new, .. } if is_here(new) => seconds(new.ttl),
+        Change::Create(_) | Change::Delete(_) | Change::Replace { .. } => None,
     };
-    let sibling = || before.rrset(name, &rtype).find_map(|listed| seconds(listed.ttl));
-    let together = || {
-        let new = group.changes.iter().filter(|change| !matches!(change, Change::Delete(_))).map(Change::record);
-        new.filter(|other| other.name() == name && other.rtype() == rtype).find_map(|other| seconds(other.ttl))
+    let replaced = |change: &Change| match change {
+        Change::Replace { old, new } if is_here(new) => {
+            seconds(listed(before, name, &old.key.data).ttl).or_else(|| seconds(old.ttl))
+        }
+        Change::Create(_) | Change::Delete(_) | Change::Replace { .. } => None,
     };
-    seconds(record.ttl).or_else(|| old.and_then(as_listed)).or_else(together).or_else(sibling).unwrap_or(DEFAULT_TTL)
+    let sibling = || before.rrset(name, rtype).find_map(|listed| seconds(listed.ttl));
+    let last_wish = group.changes.iter().rev().find_map(wish);
+    last_wish.or_else(|| group.changes.iter().find_map(replaced)).or_else(sibling).unwrap_or(DEFAULT_TTL)
 }
