@@ -3,6 +3,7 @@
 use dnsmgmt_core::name::Name;
 use domain::base::iana::{Class, Rcode, Rtype};
 use domain::base::message_builder::AdditionalBuilder;
+use domain::base::name::{ParsedName, ToName as _};
 use domain::base::{self, Message, MessageBuilder, ParsedRecord};
 
 /// A question for the records of one type at a name (RFC 1035 section 4.1.2).
@@ -75,6 +76,14 @@ impl Reply {
     pub(crate) fn answers(&self, question: &Question) -> Result<Vec<ParsedRecord<'_, Vec<u8>>>, Unreadable> {
         let section = self.0.answer().map_err(|_| Unreadable)?;
         within(section, |record| record.owner() == question.name && record.rtype() == question.rtype)
+    }
+
+    /// Returns the name above the question's whose DNAME makes up what is answered, if one does (RFC 6672 section 3.1).
+    pub(crate) fn alias_above(&self, question: &Question) -> Result<Option<base::Name<Vec<u8>>>, Unreadable> {
+        let section = self.0.answer().map_err(|_| Unreadable)?;
+        let is_above = |owner: &ParsedName<_>| *owner != question.name && question.name.ends_with(owner);
+        let above = within(section, |record| record.rtype() == Rtype::DNAME && is_above(&record.owner()))?;
+        Ok(above.first().map(|record| record.owner().to_name()))
     }
 
     /// Returns the name servers that a referral names, with the name that it is for.

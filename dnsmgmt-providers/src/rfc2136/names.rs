@@ -64,21 +64,49 @@ impl Rfc2136 {
     }
 
     async fn at(&self, name: &Name) -> Result<Held, Refusal> {
+        // Somebody may change the name while it is being asked for; what does not fit twice is no such change.
+        let mut held = self.look(name).await?;
+        if !self.is_so(name, &mut held).await? {
+            held = self.look(name).await?;
+            if !self.is_so(name, &mut held).await? {
+                held.opaque.push(Opaque {
+                    name: Some(name.clone()),
+                    rtype: None,
+                    text: format!("{name} holds neither what is answered for it nor nothing"),
+                    why: "the server says so itself, so what it holds here cannot be seen".into(),
+                });
+            }
+        }
+        Ok(held)
+    }
+
+    async fn look(&self, name: &Name) -> Result<Held, Refusal> {
         let mut held = Held::default();
         for rtype in &TYPES {
             if !self.ask(name, rtype, &mut held).await? {
-                return Ok(held);
+                break;
             }
         }
-        if held.records.is_empty() || self.holds(name, &held.records).await? {
-            return Ok(held);
+        Ok(held)
+    }
+
+    /// Returns whether the name holds what was answered; what a wildcard made up is taken away.
+    async fn is_so(&self, name: &Name, held: &mut Held) -> Result<bool, Refusal> {
+        let is_unseen = |rtype: &RecordType| {
+            held.opaque.iter().any(|entry| entry.rtype.as_ref().is_none_or(|unread| unread == rtype))
+        };
+        let seen: Vec<RecordType> = TYPES.iter().filter(|rtype| !is_unseen(rtype)).cloned().collect();
+        if seen.is_empty() || (held.records.is_empty() && held.opaque.is_empty()) {
+            return Ok(true);
         }
-        // A wildcard's, if there is nothing here.
-        if self.holds(name, &[]).await? {
-            held.records.clear();
-            return Ok(held);
+        if self.holds(name, &held.records, &seen).await? {
+            return Ok(true);
         }
-        Err(Refusal::Unfit(format!("{name} changed while it was being asked for")))
+        let is_made_up = self.holds(name, &[], &TYPES).await?;
+        if is_made_up {
+            *held = Held { time: held.time, ..Held::default() };
+        }
+        Ok(is_made_up)
     }
 
     /// Asks for one type. Returns whether there is sense in asking for the others.
@@ -94,6 +122,16 @@ impl Rfc2136 {
             Err(refusal) => return Err(refusal),
         }
         let reply = Reply::to(&asked, answer).map_err(unreadable)?;
+        if let Some(above) = reply.alias_above(&asked).map_err(unreadable)? {
+            held.opaque.push(Opaque {
+                name: Some(name.clone()),
+                rtype: None,
+                text: format!("{name} is below the DNAME of {above}"),
+                why: "the server answers only with what the DNAME leads to, so what it holds here cannot be seen"
+                    .into(),
+            });
+            return Ok(false);
+        }
         if reply.is_authoritative() {
             for record in reply.answers(&asked).map_err(unreadable)? {
                 match read(name.clone(), &record) {
@@ -134,9 +172,10 @@ impl Rfc2136 {
         Ok(false)
     }
 
-    /// Returns whether the name holds exactly these records, by asking for a change of nothing under that condition.
-    async fn holds(&self, name: &Name, records: &[Record]) -> Result<bool, Refusal> {
-        match self.ask_one(&Update::question(name, records, &TYPES)).await {
+    /// Returns whether the name holds exactly these records of these types, by asking for a change of nothing under that
+    /// condition.
+    async fn holds(&self, name: &Name, records: &[Record], types: &[RecordType]) -> Result<bool, Refusal> {
+        match self.ask_one(&Update::question(name, records, types)).await {
             Ok(()) => Ok(true),
             Err(refusal) if refusal.is_prerequisite() => Ok(false),
             Err(refusal) => Err(refusal),

@@ -65,3 +65,35 @@ async fn names_can_be_changed_without_a_transfer() {
         assert_eq!(shown(&at(&provider, &["a.example.test"]).await), [new.to_string()], "{software:?}");
     }
 }
+
+#[tokio::test]
+async fn a_name_below_a_dname_does_not_stop_the_others() {
+    for software in Software::installed() {
+        let entries = "dn DNAME elsewhere.example.\nwww A 10.0.0.1\n";
+        let server = Primary::start(software, &[Zone::new("example.test", entries)]).await;
+        let provider = by_names(server.address(), "example.test");
+        let seen = at(&provider, &["dn.example.test", "x.dn.example.test", "www.example.test"]).await;
+        assert_eq!(shown(&seen).len(), 1, "{software:?}: what a DNAME makes up is not there: {seen:?}");
+        let below = record("x.dn.example.test", "A", "10.0.0.9");
+        let is_hidden = |name: &Name| seen.opaque.iter().any(|entry| entry.occupies(name, &below.rtype()));
+        assert!(is_hidden(below.name()), "{software:?}: what would not be answered is not created: {seen:?}");
+        assert!(!is_hidden(&name("dn.example.test")), "{software:?}: beside a DNAME there may be others: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_a_dname_came_to_hide_can_be_asked_for() {
+    for software in Software::installed() {
+        let server = Primary::start(software, &[Zone::new("example.test", "")]).await;
+        let (by_names, whole) = (by_names(server.address(), "example.test"), connect(server.address(), "example.test"));
+        let hidden = record("x.dn.example.test", "A", "10.0.0.9");
+        ask(&whole, [Change::Create(hidden.clone())]).await;
+        let alias = record("dn.example.test", "DNAME", "elsewhere.example.");
+        let answers = ask(&whole, [Change::Create(alias)]).await;
+        println!("{software:?} {answers:?}");
+        let seen = at(&by_names, &["x.dn.example.test"]).await;
+        let is_hidden = seen.opaque.iter().any(|entry| entry.occupies(hidden.name(), &hidden.rtype()));
+        let is_refused = software == Software::Knot && seen.records.contains(&hidden.key);
+        assert!(is_hidden || is_refused, "{software:?}: {seen:?}");
+    }
+}
