@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use dnsmgmt_core::provider::{Answer, Change, Group, ProviderError, Reaction};
+use dnsmgmt_core::record::RecordType;
 use dnsmgmt_core::record_set::RecordSet;
 use domain::base::Message;
 use domain::base::iana::Opcode;
@@ -57,7 +58,8 @@ impl Rfc2136 {
     /// Returns an error if the key may not change the zone, found out by a message that changes nothing.
     pub(super) async fn may_change(&self) -> Result<(), ProviderError> {
         self.ask_one(&Update::default()).await.map_err(|refusal| {
-            self.context(Asked::Update).error(format_args!("change the zone {}", self.id.zone), &refusal)
+            self.context(Asked::Update { adds_mx: false })
+                .error(format_args!("change the zone {}", self.id.zone), &refusal)
         })
     }
 
@@ -192,7 +194,7 @@ impl Rfc2136 {
     }
 
     fn error(&self, group: &Group, refusal: &Refusal) -> ProviderError {
-        self.context(Asked::Update).error(doing(group), refusal)
+        self.context(Asked::Update { adds_mx: adds_mx(group) }).error(doing(group), refusal)
     }
 
     fn unasked(&self, group: &Group, unasked: Unasked) -> Answer {
@@ -208,6 +210,13 @@ impl Rfc2136 {
 
 fn is_answer(message: &Message<Vec<u8>>) -> bool {
     message.header().qr() && message.header().opcode() == Opcode::UPDATE
+}
+
+fn adds_mx(group: &Group) -> bool {
+    group.changes.iter().any(|change| match change {
+        Change::Create(new) | Change::Replace { new, .. } => new.rtype() == RecordType::Mx,
+        Change::Delete(_) => false,
+    })
 }
 
 fn doing(group: &Group) -> String {

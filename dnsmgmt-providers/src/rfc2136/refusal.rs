@@ -15,7 +15,10 @@ use crate::dns::{Server, Trouble};
 pub(super) enum Asked {
     Query,
     Transfer,
-    Update,
+    Update {
+        /// Whether an MX is to be added.
+        adds_mx: bool,
+    },
 }
 
 /// An answer that is not what was asked for.
@@ -107,7 +110,10 @@ impl Context<'_> {
             Refusal::Rcode { rcode, signed } => {
                 let unsigned = if *signed { "" } else { ", not signed" };
                 match *rcode {
-                    Rcode::NOTAUTH => format!("it is not authoritative for {zone} (NOTAUTH{unsigned})"),
+                    Rcode::NOTAUTH if *signed => format!("it is not authoritative for {zone} (NOTAUTH)"),
+                    Rcode::NOTAUTH => {
+                        format!("it is not authoritative for {zone}, or does not let the key in (NOTAUTH{unsigned})")
+                    }
                     Rcode::NOTZONE => format!("a name is not in its zone {zone} (NOTZONE{unsigned})"),
                     Rcode::NOTIMP => format!("it does not do this at all (NOTIMP{unsigned})"),
                     Rcode::SERVFAIL => format!("it failed (SERVFAIL{unsigned})"),
@@ -126,8 +132,13 @@ impl Context<'_> {
             Refusal::BadKey => "name and algorithm of the key must be as the server has them; Knot says so, too, where no acl lets the key do this".into(),
             Refusal::BadSignature => "the secret must be as the server has it".into(),
             Refusal::BadTime { .. } => "set the clock that is wrong; nothing was changed".into(),
-            Refusal::Rcode { rcode: Rcode::NOTAUTH, .. } => {
-                format!("is it the primary server of a zone that is spelled so, {}?", self.zone)
+            Refusal::Rcode { rcode: Rcode::NOTAUTH, signed } => {
+                let is_primary = format!("is it the primary server of a zone that is spelled so, {}?", self.zone);
+                let powerdns = format!(
+                    " PowerDNS says so, too, where the key `{key}` or its secret is not as the server has it, and where the zone does \
+                     not name the key in TSIG-ALLOW-AXFR, to be listed, and in TSIG-ALLOW-DNSUPDATE, to be changed"
+                );
+                if *signed { is_primary } else { is_primary + &powerdns }
             }
             Refusal::Rcode { rcode: Rcode::REFUSED, signed } => {
                 let allow = match self.asked {
@@ -138,10 +149,11 @@ impl Context<'_> {
                         "let the key `{key}` transfer the zone: `allow-transfer` in BIND, `action: transfer` of an acl in Knot, \
                          TSIG-ALLOW-AXFR in PowerDNS; or list by names with `listing = \"names\"`"
                     ),
-                    Asked::Update => format!(
+                    Asked::Update { adds_mx } => format!(
                         "let the key `{key}` change the zone: `allow-update` in BIND, `action: update` of an acl in Knot, \
                          `dnsupdate=yes` and TSIG-ALLOW-DNSUPDATE in PowerDNS; if it may, the server's log says what it has against \
-                         this one: BIND refuses an MX whose host is in the zone and has no address"
+                         this one{}",
+                        if adds_mx { ": BIND refuses an MX whose host is in the zone and has no address" } else { "" }
                     ),
                 };
                 let powerdns = "; PowerDNS says so, too, where the key, its secret or the clock is wrong";

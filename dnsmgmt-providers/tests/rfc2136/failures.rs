@@ -7,8 +7,10 @@ use dnsmgmt_core::provider::{Answer, Change, DnsProvider as _, Group, ProviderEr
 use dnsmgmt_core::record_set::{RecordSet, Scope};
 use dnsmgmt_providers::rfc2136::{Clock, Rfc2136, Rfc2136Config, TsigKey};
 use fixtures::dns::{Lie, LyingServer};
+use fixtures::powerdns_server::{PowerDnsServer, TSIG, Tsig};
 use fixtures::primary::{ALGORITHM, KEY, Primary, SECRET, STRANGER, Software, Zone};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::world::{ATTEMPT, by_names, config, connect, list, now, record};
 
@@ -77,15 +79,60 @@ async fn every_refusal_of_the_real_servers_says_what_to_do() {
             panic!("a name outside the zone is refused");
         };
         write!(all, "{software:?}, a name outside the zone:\n{}", shown(&error, at)).unwrap();
+        // The server lets the key in, and has something against this one.
+        let lost = [Change::Create(record("example.test", "MX", "10 lost.example.test"))];
+        let work = [Group { only_if: Vec::new(), changes: lost.into() }];
+        match provider.apply(&work, &RecordSet::default(), ATTEMPT).await.remove(0) {
+            Answer::Failed(error) => {
+                write!(all, "{software:?}, an MX without an address:\n{}", shown(&error, at)).unwrap();
+            }
+            answer => assert!(software == Software::Knot, "{software:?}: {answer:?}"),
+        }
         let whole = by_names(at, "example.test").list(&Scope::Zone).await.unwrap_err();
         write!(all, "{software:?}, the whole zone, listed by names:\n{}\n", shown(&whole, at)).unwrap();
-        assert!(list(&provider).await.records.len() == 2, "nothing was made");
+        let is_as_before = list(&provider).await.records.len() == if software == Software::Knot { 3 } else { 2 };
+        assert!(is_as_before, "nothing was made but the MX that Knot takes");
     }
     if installed.len() == Software::ALL.len() {
         insta::with_settings!({filters => vec![(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME")]}, {
             insta::assert_snapshot!(all);
         });
     }
+}
+
+#[tokio::test]
+async fn every_refusal_of_powerdns_says_what_to_do() {
+    let Some(server) = PowerDnsServer::start().await else { return };
+    server.add_zone("example.test").await;
+    let closed = json!({ "name": "closed.test.", "kind": "Native", "nameservers": ["ns1.closed.test."] });
+    server.api("POST", "/zones", Some(&closed)).await;
+    let at = server.dns();
+    let of_zone = |zone: &str, [name, algorithm, secret]: [&str; 3]| {
+        let key = TsigKey::new(name, algorithm, &secret.into()).unwrap();
+        Rfc2136::new(Rfc2136Config { key, ..config(at, zone) }, now as Clock)
+    };
+    let Tsig { name, algorithm, secret } = TSIG;
+    let cases = [
+        ("a key that it does not know", of_zone("example.test", ["unknown", algorithm, secret])),
+        ("another secret", of_zone("example.test", [name, algorithm, OTHER_SECRET])),
+        (
+            "a zone that the key may not transfer, and that loopback may change with any key",
+            of_zone("closed.test", [name, algorithm, secret]),
+        ),
+        ("a zone that it does not have", of_zone("unknown.test", [name, algorithm, secret])),
+    ];
+    let mut all = String::new();
+    for (case, provider) in cases {
+        let listing = provider.list(&Scope::Zone).await.expect_err(case);
+        let change = Change::Create(record(&format!("new.{}", provider.id().zone), "A", "10.0.0.9"));
+        let work = [Group { only_if: Vec::new(), changes: vec![change] }];
+        write!(all, "{case}:\n{}", shown(&listing, at)).unwrap();
+        all += &match provider.apply(&work, &RecordSet::default(), ATTEMPT).await.remove(0) {
+            Answer::Failed(error) => shown(&error, at),
+            answer => format!("  {answer:?}\n"),
+        };
+    }
+    insta::assert_snapshot!(all);
 }
 
 #[tokio::test]
