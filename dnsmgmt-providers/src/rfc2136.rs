@@ -36,7 +36,7 @@ pub type Clock = fn() -> Timestamp;
 /// How many changes are asked for over one connection, in as many messages as there are groups.
 const BATCH: usize = 1000;
 /// What may stand beside a CNAME (RFC 4034 section 2.5 and 3, RFC 2535 section 2.3.5).
-const BESIDE_CNAME: [&str; 5] = ["RRSIG", "NSEC", "KEY", "SIG", "NXT"];
+const ALLOWED_BESIDE_CNAME: [&str; 5] = ["RRSIG", "NSEC", "KEY", "SIG", "NXT"];
 /// How far the server's clock and ours may be apart before a person should know; signatures bear five minutes.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
@@ -172,7 +172,7 @@ fn capabilities(listing: ZoneListing) -> Capabilities {
         comment: None,
         conditions: true,
         batch: BATCH,
-        cname_excludes: Types::AllBut(types(&BESIDE_CNAME)),
+        cname_excludes: Types::AllBut(types(&ALLOWED_BESIDE_CNAME)),
         ns_excludes: Types::none(),
         listing,
     }

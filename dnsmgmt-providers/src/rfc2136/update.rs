@@ -17,7 +17,7 @@ pub(super) const DEFAULT_TTL: u32 = 300;
 const SINGLE: [&str; 2] = ["CNAME", "DNAME"];
 /// What must not come to stand beside a CNAME between our look and our change, since a server then ignores the CNAME without a
 /// word. A name can be asked about as a whole only where it is to be empty.
-const BESIDE_CNAME: [&str; 16] = [
+const FORBIDDEN_BESIDE_CNAME: [&str; 16] = [
     "A", "AAAA", "CAA", "CNAME", "DNAME", "DS", "HTTPS", "LOC", "MX", "NAPTR", "NS", "PTR", "SRV", "SSHFP", "SVCB",
     "TXT",
 ];
@@ -144,7 +144,7 @@ impl Update {
                 Change::Create(_) => false,
             })
         };
-        let excluded = if rtype == RecordType::Cname { &BESIDE_CNAME[..] } else { &SINGLE[1..] };
+        let excluded = if rtype == RecordType::Cname { &FORBIDDEN_BESIDE_CNAME[..] } else { &SINGLE[1..] };
         for mnemonic in excluded {
             let Ok(rtype) = RecordType::parse(mnemonic) else { continue };
             if self.required(name, &rtype).is_some() {
