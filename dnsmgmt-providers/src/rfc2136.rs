@@ -37,6 +37,8 @@ pub type Clock = fn() -> Timestamp;
 const BATCH: usize = 1000;
 /// What may stand beside a CNAME (RFC 4034 section 2.5 and 3, RFC 2535 section 2.3.5).
 const ALLOWED_BESIDE_CNAME: [&str; 5] = ["RRSIG", "NSEC", "KEY", "SIG", "NXT"];
+/// Where BIND notes at the zone's name how far the signing has come, by default (`sig-signing-type`, BIND 9 Administrator Reference Manual).
+const SIGNING_STATE: &str = "TYPE65534";
 /// How far the server's clock and ours may be apart before a person should know; signatures bear five minutes.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
@@ -158,10 +160,19 @@ impl DnsProvider for Rfc2136 {
     }
 }
 
+/// Returns the types that the zone's own machinery writes.
+fn machinery() -> impl Iterator<Item = RecordType> {
+    RecordType::zone_machinery().chain(RecordType::parse(SIGNING_STATE).ok())
+}
+
+fn is_machinery(rtype: &RecordType) -> bool {
+    rtype.is_zone_machinery() || rtype.as_str() == SIGNING_STATE
+}
+
 fn capabilities(listing: ZoneListing) -> Capabilities {
     let types = |mnemonics: &[&str]| mnemonics.iter().filter_map(|mnemonic| RecordType::parse(mnemonic).ok()).collect();
     let (listed, listing) = match listing {
-        ZoneListing::Transfer => (Types::AllBut(RecordType::zone_machinery().collect()), ListingSupport::Zone),
+        ZoneListing::Transfer => (Types::AllBut(machinery().collect()), ListingSupport::Zone),
         ZoneListing::Names => (Types::Only(names::TYPES.to_vec()), ListingSupport::NamesOnly),
     };
     Capabilities {

@@ -9,6 +9,7 @@ use domain::base::{Message, ParsedRecord};
 use domain::rdata::Soa;
 use jiff::Timestamp;
 
+use super::is_machinery;
 use super::refusal::Refusal;
 use super::signer::Signer;
 use crate::dns::{Connection, Question, Server, question};
@@ -87,9 +88,9 @@ impl<'a> Transfer<'a> {
         }
         if self.scope.covers(&name) {
             match read(name, record) {
-                Ok(record) if record.rtype().is_zone_machinery() => {}
+                Ok(record) if is_machinery(&record.rtype()) => {}
                 Ok(record) => self.records.push(record),
-                Err(opaque) if opaque.rtype.as_ref().is_some_and(|rtype| rtype.is_zone_machinery()) => {}
+                Err(opaque) if opaque.rtype.as_ref().is_some_and(is_machinery) => {}
                 Err(opaque) => self.opaque.push(opaque),
             }
         }

@@ -1,5 +1,6 @@
 //! The contract of a provider, over the real servers.
 
+use dnsmgmt_core::provider::DnsProvider as _;
 use fixtures::conformance;
 use fixtures::primary::{Primary, Software, Zone};
 
@@ -28,4 +29,19 @@ async fn powerdns_keeps_the_contract_by_dns_update_too() {
     let mut config = config(server.dns(), "example.test");
     config.key = TsigKey::new(TSIG.name, TSIG.algorithm, &TSIG.secret.into()).unwrap();
     conformance::check(&Rfc2136::new(config, now as Clock)).await;
+}
+
+#[tokio::test]
+async fn what_bind_notes_of_its_signing_is_nobody_s_record() {
+    for software in Software::installed() {
+        let entries = "@ TYPE65534 \\# 5 0DB5090001\n@ TYPE65280 \\# 1 01\n";
+        let server = Primary::start(software, &[Zone::new("example.test", entries)]).await;
+        let provider = connect(server.address(), "example.test");
+        let listed = list(&provider).await;
+        let types: Vec<String> = listed.records.iter().map(|record| record.rtype().to_string()).collect();
+        assert!(types.iter().any(|rtype| rtype == "TYPE65280"), "{software:?}: {types:?}");
+        assert!(types.iter().all(|rtype| rtype != "TYPE65534") && listed.opaque.is_empty(), "{software:?}: {types:?}");
+        let state = "TYPE65534".parse().unwrap();
+        assert!(!provider.capabilities().types.contains(&state), "a plan does not touch it");
+    }
 }
