@@ -7,8 +7,8 @@ use dnsmgmt_program::{completions, man};
 
 use crate::args::{Cli, Command, Options, Output};
 use crate::jobs::Jobs;
-use crate::stop::Stop;
 use crate::{jobs, repeat, schedule};
+use dnsmgmt_program::stop::Stop;
 
 pub(crate) async fn run(cli: Cli) -> Result<Exit> {
     let Cli { global, options, command } = cli;
@@ -22,10 +22,10 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Some(Command::Orphans) => Jobs::Orphans,
         None => Jobs::All,
     };
-    let mut stop = Stop::listen()?;
+    let stop = Stop::on_signals()?;
     match options.interval {
-        Some(interval) => repeat::run(&global, &options, jobs, interval, &mut stop).await,
-        None => jobs::run(&global, &options, jobs, None, &mut stop).await,
+        Some(interval) => repeat::run(&global, &options, jobs, interval, &stop).await,
+        None => jobs::run(&global, &options, jobs, None, &stop).await,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::args::Options;
 use crate::audit::Audit;
 use crate::orphans;
 use crate::report::Run;
-use crate::stop::Stop;
+use dnsmgmt_program::stop::Stop;
 
 /// Which jobs are to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) async fn run(
     options: &Options,
     jobs: Jobs,
     interval: Option<Duration>,
-    stop: &mut Stop,
+    stop: &Stop,
 ) -> Result<Exit> {
     let context = Context::new(global)?;
     let audit = options.audit.as_deref().map(|file| Audit::new(file, &context));

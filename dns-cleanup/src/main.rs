@@ -8,7 +8,6 @@ mod orphans;
 mod repeat;
 mod report;
 mod schedule;
-mod stop;
 
 use std::process::ExitCode;
 

@@ -16,7 +16,7 @@ use dnsmgmt_program::progress::Line;
 use crate::args::Options;
 use crate::audit::Audit;
 use crate::report::{Cleaned, Run};
-use crate::stop::Stop;
+use dnsmgmt_program::stop::Stop;
 
 /// How long `--wait` waits for another program: longer than any run.
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
@@ -29,10 +29,10 @@ pub(crate) async fn run(
     cleaning: Cleaning<'_>,
     run: &mut Run<'_>,
     audit: Option<&Audit<'_>>,
-    stop: &mut Stop,
+    stop: &Stop,
 ) -> Result<()> {
     for (provider, zones) in zones(context, repository)? {
-        if stop.was_told().await {
+        if stop.unless_asked(tokio::task::yield_now()).await.is_none() {
             run.fail(anyhow!("told to stop before {provider} was looked at"));
             break;
         }
@@ -61,7 +61,7 @@ struct Job<'a> {
     repository: &'a mut DnsRepositoryManager,
     cleaning: Cleaning<'a>,
     audit: Option<&'a Audit<'a>>,
-    stop: &'a mut Stop,
+    stop: &'a Stop,
 }
 
 impl Job<'_> {
@@ -73,13 +73,15 @@ impl Job<'_> {
         let patience = if self.options.wait && due { FOREVER } else { Duration::ZERO };
         let lock = match self.options.dry_run {
             true => None,
-            false => match self.stop.unless_told(self.context.lock(self.repository.path(), provider, patience)).await {
-                Some(Ok(lock)) => Some(lock),
-                // Whoever has it looks too, so that no time is lost.
-                Some(Err(_)) if !due => return Ok(()),
-                Some(Err(error)) => return Err(error),
-                None => return Err(anyhow!("told to stop while waiting for {provider}")),
-            },
+            false => {
+                match self.stop.unless_asked(self.context.lock(self.repository.path(), provider, patience)).await {
+                    Some(Ok(lock)) => Some(lock),
+                    // Whoever has it looks too, so that no time is lost.
+                    Some(Err(_)) if !due => return Ok(()),
+                    Some(Err(error)) => return Err(error),
+                    None => return Err(anyhow!("told to stop while waiting for {provider}")),
+                }
+            }
         };
         for zone in zones {
             if self.is_due(zone, lock.is_some())? {
@@ -102,14 +104,14 @@ impl Job<'_> {
     /// Cleans up one zone. It can be told to stop as long as it only looks; a change that is asked for is carried through.
     async fn zone(&mut self, zone: &ProviderId) -> Result<Reconciled<Decision>> {
         let stopped = || anyhow!("told to stop before {zone} was cleaned up; nothing was changed there");
-        let at = self.stop.unless_told(self.context.connect_to(zone)).await.ok_or_else(stopped)??;
+        let at = self.stop.unless_asked(self.context.connect_to(zone)).await.ok_or_else(stopped)??;
         self.context.same_endpoint(self.repository, &at)?;
         let line = Line::start();
         let progress = |progress: Progress<'_>| line.show(progress);
         let clock = self.context.clock.reader();
         let run = self.context.run(&progress, &clock);
         let listing = list(self.repository, &*at.provider, &Scope::Zone, run);
-        let listing = self.stop.unless_told(listing).await.ok_or_else(stopped)??;
+        let listing = self.stop.unless_asked(listing).await.ok_or_else(stopped)??;
         if self.options.dry_run {
             return Ok(preview_orphans(self.repository, &*at.provider, listing, self.cleaning, run)?);
         }

@@ -11,7 +11,7 @@ use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
 
 use crate::args::Options;
 use crate::jobs::{self, Jobs};
-use crate::stop::Stop;
+use dnsmgmt_program::stop::Stop;
 
 /// How far apart the runs are where nobody says it.
 const USUAL: Duration = Duration::from_secs(300);
@@ -22,7 +22,7 @@ pub(crate) async fn run(
     options: &Options,
     jobs: Jobs,
     interval: Option<Duration>,
-    stop: &mut Stop,
+    stop: &Stop,
 ) -> Result<Exit> {
     let configured = || Ok::<_, anyhow::Error>(Context::new(global)?.settings.policy().cleanup_interval);
     let interval = match interval {
@@ -34,7 +34,7 @@ pub(crate) async fn run(
         if let Err(error) = jobs::run(global, options, jobs, Some(interval), stop).await {
             failed(&error);
         }
-        if stop.unless_told(tokio::time::sleep(interval)).await.is_none() {
+        if stop.unless_asked(tokio::time::sleep(interval)).await.is_none() {
             say(Level::Notice, "told to stop, and stopped", &NOTHING_MORE);
             return Ok(Exit::Done);
         }

@@ -14,7 +14,7 @@ use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
-use dnsmgmt_program::output::{JsonChange, json_change, print_json, subject, verb};
+use dnsmgmt_program::output::{JsonChange, JsonHeld, JsonRecord, JsonWaiting, json_change, print_json, subject, verb};
 use serde::Serialize;
 
 use crate::args::{Options, Output};
@@ -258,50 +258,13 @@ struct JsonZone<'a> {
     held: Option<JsonHeld>,
 }
 
-#[derive(Debug, Serialize)]
-struct JsonRecord<'a> {
-    name: &'a str,
-    #[serde(rename = "type")]
-    rtype: String,
-    value: String,
-}
-
-#[derive(Debug, Serialize)]
-struct JsonWaiting<'a> {
-    #[serde(flatten)]
-    record: JsonRecord<'a>,
-    grace_left_seconds: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct JsonHeld {
-    plan: String,
-    deletions: usize,
-    claims: usize,
-    max_delete: u8,
-}
-
 fn json_zone(zone: &Cleaned) -> JsonZone<'_> {
     JsonZone {
         provider: &zone.provider.name,
         zone: zone.provider.zone.as_str(),
         changes: zone.outcomes.iter().map(|outcome| json_change(&zone.provider, outcome)).collect(),
-        forgotten: zone.forgotten.iter().map(json_record).collect(),
-        waiting: zone
-            .waiting
-            .iter()
-            .map(|(record, left)| JsonWaiting { record: json_record(record), grace_left_seconds: seconds(*left) })
-            .collect(),
-        held: zone.held.as_ref().map(|held| JsonHeld {
-            plan: held.id.to_string(),
-            deletions: held.deletions,
-            claims: held.claims,
-            max_delete: held.max_delete,
-        }),
+        forgotten: zone.forgotten.iter().map(JsonRecord::from).collect(),
+        waiting: zone.waiting.iter().map(JsonWaiting::from).collect(),
+        held: zone.held.as_deref().map(JsonHeld::from),
     }
-}
-
-fn json_record(record: &Record) -> JsonRecord<'_> {
-    let (name, rtype, value) = (record.name().as_str(), record.rtype().to_string(), record.key.data.to_string());
-    JsonRecord { name, rtype, value }
 }

@@ -17,7 +17,7 @@ use dnsmgmt_program::output::print_lines;
 
 use crate::args::{Install, Options, Output, Placed, Schedule};
 use crate::jobs::{self, Jobs};
-use crate::stop::Stop;
+use dnsmgmt_program::stop::Stop;
 use files::{File, Places, is_ours};
 use job::{Job, Period};
 
@@ -71,7 +71,7 @@ async fn dry_run(global: &Global, options: &Options, period: &Period) -> Result<
         log: options.log,
         output: Output::Log,
     };
-    let exit = jobs::run(global, &options, Jobs::All, Some(period.every()), &mut Stop::listen()?).await;
+    let exit = jobs::run(global, &options, Jobs::All, Some(period.every()), &Stop::on_signals()?).await;
     match exit.context("the dry run failed, so nothing was installed")? {
         Exit::CouldNotRun | Exit::Usage => bail!("the dry run failed, so nothing was installed"),
         _ => Ok(()),

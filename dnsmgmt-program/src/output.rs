@@ -1,6 +1,7 @@
 //! What a person or a program reads on standard output.
 
 mod age;
+mod json;
 mod report;
 
 use std::io::{self, Write};
@@ -12,6 +13,7 @@ use dnsmgmt_core::record::Ttl;
 use serde::Serialize;
 
 pub use age::age;
+pub use json::{JsonHeld, JsonRecord, JsonWaiting};
 pub use report::{
     Finished, JsonChange, json_change, preview, print_report, style, subject, verb, witnesses, write_outcome,
 };

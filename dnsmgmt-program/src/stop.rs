@@ -34,4 +34,13 @@ impl Stop {
             None => std::future::pending().await,
         }
     }
+
+    /// Does work that can be given up at any point; nothing if the program is told to end before it is done.
+    pub async fn unless_asked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.asked() => None,
+            done = work => Some(done),
+        }
+    }
 }

@@ -18,7 +18,9 @@ use serde::Serialize;
 
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::exit::Exit;
-use dnsmgmt_program::output::{JsonChange, json_change, style, subject, witnesses, write_outcome};
+use dnsmgmt_program::output::{
+    JsonChange, JsonHeld, JsonRecord, JsonWaiting, json_change, style, subject, witnesses, write_outcome,
+};
 use dnsmgmt_program::output::{print, print_json, print_json_line, printable};
 
 /// What a synchronisation of one zone came to.
@@ -347,33 +349,10 @@ struct JsonZone<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct JsonRecord<'a> {
-    name: &'a str,
-    #[serde(rename = "type")]
-    rtype: String,
-    value: String,
-}
-
-#[derive(Debug, Serialize)]
 struct JsonCovered<'a> {
     #[serde(flatten)]
     record: JsonRecord<'a>,
     by: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct JsonWaiting<'a> {
-    #[serde(flatten)]
-    record: JsonRecord<'a>,
-    grace_left_seconds: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct JsonHeld {
-    plan: String,
-    deletions: usize,
-    claims: usize,
-    max_delete: u8,
 }
 
 fn json<'a>(report: &'a SyncReport<'_>) -> JsonSynced<'a> {
@@ -395,26 +374,13 @@ fn json_zone(zone: &Synced) -> JsonZone<'_> {
         cached_at: zone.cached_at.map(|cached_at| cached_at.to_string()),
         counts: zone.counts(),
         changes: zone.outcomes.iter().map(|outcome| json_change(&zone.provider, outcome)).collect(),
-        shared_records: zone.shared.iter().map(json_record).collect(),
+        shared_records: zone.shared.iter().map(JsonRecord::from).collect(),
         covered: zone
             .covered
             .iter()
-            .map(|(record, by)| JsonCovered { record: json_record(&record.key), by: by.as_str() })
+            .map(|(record, by)| JsonCovered { record: record.into(), by: by.as_str() })
             .collect(),
-        waiting: zone
-            .waiting
-            .iter()
-            .map(|(record, left)| JsonWaiting { record: json_record(&record.key), grace_left_seconds: left.as_secs() })
-            .collect(),
-        held: zone.held.as_ref().map(|held| JsonHeld {
-            plan: held.id.to_string(),
-            deletions: held.deletions,
-            claims: held.claims,
-            max_delete: held.max_delete,
-        }),
+        waiting: zone.waiting.iter().map(JsonWaiting::from).collect(),
+        held: zone.held.as_deref().map(JsonHeld::from),
     }
-}
-
-fn json_record(key: &RecordKey) -> JsonRecord<'_> {
-    JsonRecord { name: key.name.as_str(), rtype: key.rtype().to_string(), value: key.data.to_string() }
 }
