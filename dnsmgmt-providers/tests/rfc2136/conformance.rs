@@ -2,13 +2,10 @@
 
 use dnsmgmt_core::provider::DnsProvider as _;
 use fixtures::conformance;
+use fixtures::powerdns_server::PowerDnsServer;
 use fixtures::primary::{Primary, Software, Zone};
 
-use fixtures::powerdns_server::{PowerDnsServer, TSIG};
-
-use dnsmgmt_providers::rfc2136::{Clock, Rfc2136, TsigKey};
-
-use crate::world::{config, connect, list, now};
+use crate::world::{connect, list, powerdns};
 
 #[tokio::test]
 async fn both_servers_keep_the_contract() {
@@ -26,9 +23,7 @@ async fn powerdns_keeps_the_contract_by_dns_update_too() {
     let Some(server) = PowerDnsServer::start().await else { return };
     server.add_zone("example.test").await;
     server.put("example.test", "www.example.test", "A", &["10.0.0.1"]).await;
-    let mut config = config(server.dns(), "example.test");
-    config.key = TsigKey::new(TSIG.name, TSIG.algorithm, &TSIG.secret.into()).unwrap();
-    conformance::check(&Rfc2136::new(config, now as Clock)).await;
+    conformance::check(&powerdns(&server, "example.test")).await;
 }
 
 #[tokio::test]

@@ -7,9 +7,10 @@ use dnsmgmt_core::provider::{Answer, Change, Condition, DnsProvider as _, Group}
 use dnsmgmt_core::record::{Record, RecordType, Ttl};
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_providers::rfc2136::Rfc2136;
+use fixtures::powerdns_server::PowerDnsServer;
 use fixtures::primary::{Primary, Software, Zone};
 
-use crate::world::{ATTEMPT, ask, connect, list, record};
+use crate::world::{ATTEMPT, ask, connect, list, powerdns, record};
 
 /// How many leases are raced for, and how many at once.
 const ROUNDS: usize = 1000;
@@ -62,28 +63,36 @@ async fn a_lease_that_is_renewed_before_our_deletion_stays() {
     for software in Software::installed() {
         let server = Primary::start(software, &[Zone::new("example.test", "")]).await;
         let (ours, theirs) = (connect(server.address(), "example.test"), connect(server.address(), "example.test"));
-        for start in (0..ROUNDS).step_by(AT_ONCE) {
-            let leases: Vec<Lease> = (start..start + AT_ONCE).map(Lease::new).collect();
-            assert!(make(&ours, &create(&leases)).await.iter().all(|answer| matches!(answer, Answer::Accepted)));
-            let before = list(&ours).await.records;
-            let is_renewed = |index: usize| !index.is_multiple_of(3);
-            let renewals: Vec<Group> = leases
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| is_renewed(*index))
-                .map(|(_, lease)| lease.renew())
-                .collect();
-            let answers = theirs.apply(&renewals, &before, ATTEMPT).await;
-            assert!(answers.iter().all(|answer| matches!(answer, Answer::Accepted)), "{software:?}: {answers:?}");
-            let deletions: Vec<Group> = leases.iter().map(Lease::delete).collect();
-            let answers = ours.apply(&deletions, &before, ATTEMPT).await;
-            let after = list(&ours).await.records;
-            for (index, lease) in leases.iter().enumerate() {
-                let answer = &answers[2 * index];
-                let is_there = after.contains(&lease.address.key);
-                assert_eq!(is_there, is_renewed(index), "{software:?}: {} {answer:?}", lease.address);
-                assert_eq!(matches!(answer, Answer::ConditionFailed), is_there, "{software:?}: {answer:?}");
-            }
+        renewals_win(&format!("{software:?}"), &ours, &theirs).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_is_renewed_before_our_deletion_stays_at_powerdns() {
+    let Some(server) = PowerDnsServer::start().await else { return };
+    server.add_zone("example.test").await;
+    renewals_win("PowerDNS", &powerdns(&server, "example.test"), &powerdns(&server, "example.test")).await;
+}
+
+/// Renews two of three leases between our look and our deletion of them all.
+async fn renewals_win(software: &str, ours: &Rfc2136, theirs: &Rfc2136) {
+    for start in (0..ROUNDS).step_by(AT_ONCE) {
+        let leases: Vec<Lease> = (start..start + AT_ONCE).map(Lease::new).collect();
+        assert!(make(ours, &create(&leases)).await.iter().all(|answer| matches!(answer, Answer::Accepted)));
+        let before = list(ours).await.records;
+        let is_renewed = |index: usize| !index.is_multiple_of(3);
+        let renewed = leases.iter().enumerate().filter(|(index, _)| is_renewed(*index));
+        let renewals: Vec<Group> = renewed.map(|(_, lease)| lease.renew()).collect();
+        let answers = theirs.apply(&renewals, &before, ATTEMPT).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Answer::Accepted)), "{software}: {answers:?}");
+        let deletions: Vec<Group> = leases.iter().map(Lease::delete).collect();
+        let answers = ours.apply(&deletions, &before, ATTEMPT).await;
+        let after = list(ours).await.records;
+        for (index, lease) in leases.iter().enumerate() {
+            let answer = &answers[2 * index];
+            let is_there = after.contains(&lease.address.key);
+            assert_eq!(is_there, is_renewed(index), "{software}: {} {answer:?}", lease.address);
+            assert_eq!(matches!(answer, Answer::ConditionFailed), is_there, "{software}: {answer:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use dnsmgmt_core::provider::{Answer, Attempt, Change, DnsProvider as _, Group, R
 use dnsmgmt_core::record::{Record, RecordData, RecordType};
 use dnsmgmt_core::record_set::{Listing, Scope};
 use dnsmgmt_providers::rfc2136::{Clock, Rfc2136, Rfc2136Config, TsigKey, ZoneListing};
+use fixtures::powerdns_server::{PowerDnsServer, TSIG};
 use fixtures::primary::{ALGORITHM, KEY, SECRET};
 use jiff::Timestamp;
 
@@ -38,6 +39,12 @@ pub(crate) fn config(server: SocketAddr, zone: &str) -> Rfc2136Config {
 
 pub(crate) fn connect(server: SocketAddr, zone: &str) -> Rfc2136 {
     Rfc2136::new(config(server, zone), now as Clock)
+}
+
+/// Connects to a PowerDNS by DNS UPDATE.
+pub(crate) fn powerdns(server: &PowerDnsServer, zone: &str) -> Rfc2136 {
+    let key = TsigKey::new(TSIG.name, TSIG.algorithm, &TSIG.secret.into()).unwrap();
+    Rfc2136::new(Rfc2136Config { key, ..config(server.dns(), zone) }, now as Clock)
 }
 
 pub(crate) fn by_names(server: SocketAddr, zone: &str) -> Rfc2136 {
