@@ -4,7 +4,7 @@ mod program;
 
 use std::process::Output;
 
-use fixtures::powerdns_server::{API_KEY, PowerDnsServer};
+use fixtures::powerdns_server::{API_KEY, PowerDnsServer, TSIG};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -116,4 +116,31 @@ async fn a_wrong_key_and_a_wrong_zone_are_explained() {
     assert!(output.status.code() == Some(1) && said.contains("pdns.conf") && !said.contains("wr0ng"), "{said}");
     let tested = home.succeeds("provider test").await;
     assert!(tested.contains("powerdns example.test: answers"), "{tested}");
+}
+
+/// The same server by the field's own protocol.
+#[tokio::test]
+async fn it_can_be_spoken_to_by_dns_update_too() {
+    let Some(home) = Home::start().await else { return };
+    home.server.put(ZONE, "printer.example.test", "A", &["10.0.0.9"]).await;
+    let source = home.folder.path().join("records.toml");
+    std::fs::write(&source, "[[zones]]\nname = \"example.test\"\n[zones.records]\nweb = \"10.0.0.5\"\n").unwrap();
+    let run = async |line: &str, status: i32| {
+        let mut command = Command::from(program::dns_cli(home.folder.path()));
+        command.env("RFC2136_SERVER", home.server.dns().to_string()).env("RFC2136_ZONE", ZONE);
+        command.env("RFC2136_TSIG_NAME", TSIG.name).env("RFC2136_TSIG_SECRET", TSIG.secret);
+        let output = command.args(line.split(' ')).output().await.expect("dns-cli starts");
+        assert_eq!(output.status.code(), Some(status), "{line}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let sync = format!("sync --source {} --verify dns", source.display());
+    assert!(run(&sync, 0).await.contains("1 created"));
+    assert!(run(&sync, 0).await.starts_with("all in sync: 1 as wanted"));
+    assert!(run("why web.example.test", 0).await.contains("records.toml"));
+    run("delete web.example.test --verify dns", 0).await;
+    assert_eq!(home.held().await, ["printer.example.test. A 300 10.0.0.9"]);
+    let history: serde_json::Value = serde_json::from_str(&run("history -o json", 0).await).unwrap();
+    let deletion = history["changes"].as_array().unwrap().iter().find(|change| change["action"] == "delete");
+    run(&format!("undo {} --yes --verify dns", deletion.expect("it was written down")["id"]), 0).await;
+    assert!(home.held().await.contains(&"web.example.test. A 300 10.0.0.5".to_owned()));
 }
