@@ -79,14 +79,15 @@ fn sample(said: &ContainerStatsResponse, host: &Host, container: Container) -> S
     }
 }
 
-/// What Docker's documentation says of its numbers (Engine API, "Get container stats based on resource usage").
+/// What Docker's documentation says of its numbers (Engine API, "Get container stats based on resource usage"), to a hundredth: more
+/// digits would be noise.
 #[expect(clippy::cast_precision_loss, reason = "nanoseconds between two measurements, of which percent are shown")]
 fn percent(now: &ContainerCpuStats, before: &ContainerCpuStats) -> Option<f64> {
     let used = |stats: &ContainerCpuStats| stats.cpu_usage.as_ref()?.total_usage;
     let used = used(now)?.checked_sub(used(before)?)?;
     let passed = now.system_cpu_usage?.checked_sub(before.system_cpu_usage?).filter(|passed| *passed > 0)?;
     let processors = f64::from(now.online_cpus.filter(|count| *count > 0).unwrap_or(1));
-    Some(used as f64 / passed as f64 * processors * 100.0)
+    Some((used as f64 / passed as f64 * processors * 10_000.0).round() / 100.0)
 }
 
 fn used(memory: &ContainerMemoryStats) -> Option<u64> {
