@@ -11,5 +11,5 @@ pub(crate) use claims::{Became, Claims, Row, preview_claims, print_claims};
 pub(crate) use containers::{Host, InDns, Runs, Wanting, print_containers};
 pub(crate) use orphans::{Orphan, print_orphans};
 pub(crate) use records::{Listed, listed_as_json, print_listed};
-pub(crate) use synced::{NotJudged, SyncReport, Synced, duration, print_plan, print_synced, print_synced_again};
+pub(crate) use synced::{SyncReport, Synced, print_plan, print_synced, print_synced_again};
 pub(crate) use usages::print_usages;

@@ -2,19 +2,15 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use anyhow::{Error, Result, bail};
-use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::name::Name;
-use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_core::source::{Desired, Place, Wanted};
 use dnsmgmt_providers::config::Target;
 use dnsmgmt_providers::source::docker::Host;
 
-use crate::output::duration;
 use dnsmgmt_program::context::{Connected, Context};
 use dnsmgmt_program::exit::UsageError;
 use dnsmgmt_program::held;
@@ -30,7 +26,7 @@ pub(crate) struct Zone {
 pub(crate) async fn read(context: &Context, named: &[String]) -> Result<Desired> {
     let mut desired = Desired::default();
     for spec in sources(context, named)? {
-        desired.extend(context.settings.source(spec, &context.folder)?.desired().await?);
+        desired.extend(context.desired(spec).await?);
     }
     Ok(desired)
 }
@@ -52,66 +48,6 @@ fn sources<'a>(context: &'a Context, named: &'a [String]) -> Result<&'a [String]
         ));
     }
     Ok(specs)
-}
-
-/// Takes what wanted records at its last good run and wants none now for unreadable: a file that was cut short looks the same.
-pub(crate) fn doubt_emptied(desired: &mut Desired, repository: &DnsRepositoryManager) -> Result<()> {
-    let emptied = desired.read.iter().chain(&desired.empty).filter(|origin| !desired.live.contains(origin));
-    let emptied: Vec<_> = emptied.filter(|origin| !wants_some(desired, origin)).cloned().collect();
-    for origin in emptied {
-        let wanted = repository.wants_records(&origin)?;
-        if wanted > 0 && desired.judges(&origin) {
-            let why =
-                format!("it wanted {wanted} records at its last run and wants none now; --allow-empty believes it");
-            desired.unreadable.push((origin, why));
-        }
-    }
-    Ok(())
-}
-
-/// How a daemon or a proxy that wants nothing any more is looked at.
-pub(crate) struct Doubt<'a> {
-    pub(crate) moment: &'a Moment,
-    /// For how long it must have been so.
-    pub(crate) grace: Duration,
-    /// Whether the look is written down.
-    pub(crate) is_written: bool,
-}
-
-/// Leaves undecided what a daemon or a proxy wanted that wants nothing now, until it has been seen so for the whole grace, at two
-/// looks or more: it forgets when it starts, and a wrong one answers as well.
-pub(crate) fn doubt_silenced(
-    desired: &mut Desired,
-    repository: &mut DnsRepositoryManager,
-    doubt: &Doubt<'_>,
-) -> Result<()> {
-    for origin in desired.live.clone() {
-        let wanted = if wants_some(desired, &origin) { 0 } else { repository.wants_records(&origin)? };
-        if wanted == 0 {
-            if doubt.is_written {
-                repository.forget_emptied(&origin)?;
-            }
-            continue;
-        }
-        let observed = match doubt.is_written {
-            true => repository.look_at_emptied(&origin, doubt.moment, None)?,
-            false => repository.peek_at_emptied(&origin, doubt.moment, None)?,
-        };
-        if observed.is_none_or(|observed| observed < doubt.grace) {
-            let left = doubt.grace.saturating_sub(observed.unwrap_or_default());
-            let why = format!(
-                "it wanted {wanted} records at its last run and wants none now, which is believed when it is seen so again after \
-                 {}; --allow-empty believes it at once",
-                duration(left)
-            );
-            desired.undecided.push((origin, why));
-        }
-    }
-    Ok(())
-}
-
-fn wants_some(desired: &Desired, origin: &Origin) -> bool {
-    desired.wanted.iter().any(|wanted| wanted.origin.is_within(origin))
 }
 
 /// Connects to the zones that routes lead to, and to those in which the sources wanted something before, but for those that are

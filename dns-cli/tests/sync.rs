@@ -176,7 +176,7 @@ async fn a_source_that_is_emptied_is_believed_only_if_a_person_says_so() {
     let sync = "sync -s wanted.toml --grace 0s";
     for _ in 0..2 {
         let error = lab.complains(sync, 3).await;
-        assert!(error.contains("--allow-empty believes it"), "{error}");
+        assert!(error.contains("--allow-empty` believes it"), "{error}");
     }
     assert!(lab.read("lab.zone").contains("10.0.0.2"));
     assert_eq!(lab.counts(&format!("{sync} --allow-empty"), 0).await, "1 deleted");

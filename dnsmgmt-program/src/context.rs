@@ -19,6 +19,7 @@ use dnsmgmt_core::record::{RecordKey, RecordType};
 use dnsmgmt_core::record_set::{Listing, Scope};
 use dnsmgmt_core::report::Outcome;
 use dnsmgmt_core::repository::{DnsRepositoryManager, Endpoint, LockError, ProviderLock};
+use dnsmgmt_core::source::{Desired, SourceError};
 use dnsmgmt_core::witness::testify;
 use dnsmgmt_providers::cloudflare::Zone;
 use dnsmgmt_providers::config::{Diagnostic, Environment, Settings, Target};
@@ -209,6 +210,11 @@ impl Context {
             asked.answers.extend(zoned.into_iter().map(|zone| (provider.clone(), zone)));
         }
         asked.if_any()
+    }
+
+    /// Reads a source, as it stands in `sources` of the configuration.
+    pub async fn desired(&self, spec: &str) -> Result<Desired, SourceError> {
+        self.settings.source(spec, &self.folder)?.desired().await
     }
 
     /// Opens the database, for a command that cannot do without it.

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod completions;
 pub mod context;
 pub mod database;
+pub mod doubt;
 pub mod exit;
 pub mod failure;
 pub mod held;

@@ -1,6 +1,7 @@
 //! What a person or a program reads on standard output.
 
 mod age;
+mod duration;
 mod json;
 mod report;
 
@@ -13,7 +14,8 @@ use dnsmgmt_core::record::Ttl;
 use serde::Serialize;
 
 pub use age::age;
-pub use json::{JsonHeld, JsonRecord, JsonWaiting};
+pub use duration::duration;
+pub use json::{JsonHeld, JsonNotJudged, JsonRecord, JsonWaiting};
 pub use report::{
     Finished, JsonChange, json_change, preview, print_report, style, subject, verb, witnesses, write_outcome,
 };

@@ -16,13 +16,14 @@ use dnsmgmt_core::sync::{Evidence, idle};
 use jiff::SignedDuration;
 
 use crate::args::{Plan, Sync, Wishes};
-use crate::output::{NotJudged, SyncReport, Synced, print_plan, print_synced};
-use crate::wanted::{self, Doubt, Route, Zone};
+use crate::output::{SyncReport, Synced, print_plan, print_synced};
+use crate::wanted::{self, Route, Zone};
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::context::Context;
+use dnsmgmt_program::doubt::{Doubt, doubt_emptied, doubt_silenced};
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::failure::{complain, failed};
-use dnsmgmt_program::output::age;
+use dnsmgmt_program::output::{JsonNotJudged, age};
 use dnsmgmt_program::progress::Line;
 use dnsmgmt_program::stop::Stop;
 
@@ -75,10 +76,10 @@ impl<'a> Job<'a> {
         let mut repository = context.repository()?;
         let mut desired = wanted::read(context, &wishes.source).await?;
         if !wishes.allow_empty {
-            wanted::doubt_emptied(&mut desired, &repository)?;
+            doubt_emptied(&mut desired, &repository)?;
             let grace = wishes.grace.unwrap_or_else(|| context.settings.policy().grace);
             let doubt = Doubt { moment: &context.clock.moment(), grace, is_written: writes };
-            wanted::doubt_silenced(&mut desired, &mut repository, &doubt)?;
+            doubt_silenced(&mut desired, &mut repository, &doubt)?;
         }
         let mut failures: Vec<Error> = std::mem::take(&mut desired.failed).into_iter().map(Error::from).collect();
         let mut routes = wanted::routes(context, &mut desired, &mut failures);
@@ -190,7 +191,7 @@ impl<'a> Job<'a> {
             zones,
             dry_run,
             failures: self.failures.iter().map(|failure| format!("{failure:#}")).collect(),
-            not_judged: not_judged.map(|(origin, why)| NotJudged { origin: origin.as_str(), why }).collect(),
+            not_judged: not_judged.map(|(origin, why)| JsonNotJudged { origin: origin.as_str(), why }).collect(),
         }
     }
 

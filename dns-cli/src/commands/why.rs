@@ -56,8 +56,7 @@ pub(crate) async fn run(context: &Context, args: Why) -> Result<Exit> {
 async fn wanted_now(context: &Context, name: &Name) -> (Vec<Wanted>, Vec<(String, String)>) {
     let (mut wanted, mut unreadable) = (Vec::new(), Vec::new());
     for spec in &context.settings.policy().sources {
-        let read = async { context.settings.source(spec, &context.folder)?.desired().await };
-        match read.await {
+        match context.desired(spec).await {
             Ok(desired) => {
                 wanted.extend(desired.wanted.into_iter().filter(|wanted| wanted.record.name() == name));
                 let pieces = desired.unreadable.into_iter().chain(desired.undecided);

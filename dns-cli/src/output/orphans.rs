@@ -9,9 +9,8 @@ use dnsmgmt_core::tracked::{OrphanReason, Orphaned, TrackedRecord};
 use jiff::Unit;
 use serde::Serialize;
 
-use super::synced::duration;
 use dnsmgmt_program::args::ReportFormat;
-use dnsmgmt_program::output::{JsonTtl, print_json, print_table};
+use dnsmgmt_program::output::{JsonTtl, duration, print_json, print_table};
 
 /// What is ours, and an orphan.
 #[derive(Debug)]

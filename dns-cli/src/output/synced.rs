@@ -19,7 +19,8 @@ use serde::Serialize;
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::output::{
-    JsonChange, JsonHeld, JsonRecord, JsonWaiting, json_change, style, subject, witnesses, write_outcome,
+    JsonChange, JsonHeld, JsonNotJudged, JsonRecord, JsonWaiting, duration, json_change, style, subject, witnesses,
+    write_outcome,
 };
 use dnsmgmt_program::output::{print, print_json, print_json_line, printable};
 
@@ -161,7 +162,7 @@ pub(crate) struct SyncReport<'a> {
     /// What could not be done at all, in words.
     pub(crate) failures: Vec<String>,
     /// The origins of which nothing was judged, each with the reason.
-    pub(crate) not_judged: Vec<NotJudged<'a>>,
+    pub(crate) not_judged: Vec<JsonNotJudged<'a>>,
 }
 
 impl SyncReport<'_> {
@@ -169,13 +170,6 @@ impl SyncReport<'_> {
     fn is_idle(&self) -> bool {
         self.failures.is_empty() && self.zones.iter().all(Synced::is_idle)
     }
-}
-
-/// An origin of which nothing was judged.
-#[derive(Debug, Serialize)]
-pub(crate) struct NotJudged<'a> {
-    pub(crate) origin: &'a str,
-    pub(crate) why: &'a str,
 }
 
 /// Prints what became of the changes; of a dry run, what would be done.
@@ -308,17 +302,6 @@ fn summary(report: &SyncReport<'_>) -> String {
     if report.dry_run { format!("dry run, nothing was done: {text}") } else { text }
 }
 
-/// In seconds, minutes, hours or days, rounded up: a grace that is not over is never shown as none.
-pub(crate) fn duration(left: Duration) -> String {
-    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds.div_ceil(60)),
-        7200..172_800 => format!("{} h", seconds.div_ceil(3600)),
-        _ => format!("{} days", seconds.div_ceil(86_400)),
-    }
-}
-
 fn changes(count: usize) -> String {
     if count == 1 { "1 change".into() } else { format!("{count} changes") }
 }
@@ -331,7 +314,7 @@ struct JsonSynced<'a> {
     counts: Counts,
     zones: Vec<JsonZone<'a>>,
     failures: &'a [String],
-    not_judged: &'a [NotJudged<'a>],
+    not_judged: &'a [JsonNotJudged<'a>],
 }
 
 #[derive(Debug, Serialize)]

@@ -43,6 +43,15 @@ impl<'a> From<&'a (Record, Duration)> for JsonWaiting<'a> {
     }
 }
 
+/// An origin of which nothing was judged.
+#[derive(Debug, Serialize)]
+pub struct JsonNotJudged<'a> {
+    /// The origin.
+    pub origin: &'a str,
+    /// Why.
+    pub why: &'a str,
+}
+
 /// A plan that the brake holds.
 #[derive(Debug, Serialize)]
 pub struct JsonHeld {

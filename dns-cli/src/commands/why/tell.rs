@@ -16,9 +16,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::commands::history::{self, Change, change};
-use crate::output::duration;
 use dnsmgmt_program::args::ReportFormat;
-use dnsmgmt_program::output::{JsonTtl, age, print_json, print_lines};
+use dnsmgmt_program::output::{JsonTtl, age, duration, print_json, print_lines};
 
 /// All that there is to tell about a name.
 pub(super) struct Explained {

@@ -1,0 +1,73 @@
+//! What sources want no more and may have lost: it is doubted before anything is concluded from it.
+
+use std::time::Duration;
+
+use dnsmgmt_core::moment::Moment;
+use dnsmgmt_core::origin::Origin;
+use dnsmgmt_core::repository::{DnsRepositoryManager, RepositoryError};
+use dnsmgmt_core::source::Desired;
+
+use crate::output::duration;
+
+/// Takes what wanted records at its last good run and wants none now for unreadable: a file that was cut short looks the same.
+pub fn doubt_emptied(desired: &mut Desired, repository: &DnsRepositoryManager) -> Result<(), RepositoryError> {
+    let emptied = desired.read.iter().chain(&desired.empty).filter(|origin| !desired.live.contains(origin));
+    let emptied: Vec<_> = emptied.filter(|origin| !wants_some(desired, origin)).cloned().collect();
+    for origin in emptied {
+        let wanted = repository.wants_records(&origin)?;
+        if wanted > 0 && desired.judges(&origin) {
+            let why = format!(
+                "it wanted {wanted} records at its last run and wants none now; `dns-cli sync --allow-empty` believes it"
+            );
+            desired.unreadable.push((origin, why));
+        }
+    }
+    Ok(())
+}
+
+/// How a daemon or a proxy that wants nothing any more is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Doubt<'a> {
+    /// When.
+    pub moment: &'a Moment,
+    /// For how long it must have been so.
+    pub grace: Duration,
+    /// Whether the look is written down.
+    pub is_written: bool,
+}
+
+/// Leaves undecided what a daemon or a proxy wanted that wants nothing now, until it has been seen so for the whole grace, at two
+/// looks or more: it forgets when it starts, and a wrong one answers as well.
+pub fn doubt_silenced(
+    desired: &mut Desired,
+    repository: &mut DnsRepositoryManager,
+    doubt: &Doubt<'_>,
+) -> Result<(), RepositoryError> {
+    for origin in desired.live.clone() {
+        let wanted = if wants_some(desired, &origin) { 0 } else { repository.wants_records(&origin)? };
+        if wanted == 0 {
+            if doubt.is_written {
+                repository.forget_emptied(&origin)?;
+            }
+            continue;
+        }
+        let observed = match doubt.is_written {
+            true => repository.look_at_emptied(&origin, doubt.moment, None)?,
+            false => repository.peek_at_emptied(&origin, doubt.moment, None)?,
+        };
+        if observed.is_none_or(|observed| observed < doubt.grace) {
+            let left = doubt.grace.saturating_sub(observed.unwrap_or_default());
+            let why = format!(
+                "it wanted {wanted} records at its last run and wants none now, which is believed when it is seen so again after \
+                 {}; `dns-cli sync --allow-empty` believes it at once",
+                duration(left)
+            );
+            desired.undecided.push((origin, why));
+        }
+    }
+    Ok(())
+}
+
+fn wants_some(desired: &Desired, origin: &Origin) -> bool {
+    desired.wanted.iter().any(|wanted| wanted.origin.is_within(origin))
+}
