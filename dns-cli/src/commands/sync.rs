@@ -113,21 +113,10 @@ impl<'a> Job<'a> {
     async fn preview(&mut self, brake: &Brake) -> Vec<Synced> {
         let mut synced = std::mem::take(&mut self.in_sync);
         for zone in std::mem::take(&mut self.zones) {
-            let decided = self.preview_zone(&zone, brake).await;
+            let decided = self.zone(&zone, brake, true).await;
             self.take(&zone, decided, &mut synced);
         }
         synced
-    }
-
-    async fn preview_zone(&mut self, zone: &Zone, brake: &Brake) -> Result<Reconciled> {
-        self.context.same_endpoint(&mut self.repository, &zone.at)?;
-        let line = Line::start();
-        let progress = |progress: Progress<'_>| line.show(progress);
-        let clock = self.context.clock.reader();
-        let judges = |origin: &Origin| self.desired.judges(origin);
-        let wish = wish(self.context, self.wishes, &self.repository, zone, &judges, brake)?;
-        let run = self.context.run(&progress, &clock);
-        Ok(preview_sync(&mut self.repository, &*zone.at.provider, wish, run).await?)
     }
 
     /// Synchronises the zones in turn, each provider's under its lock. Who is told to stop waits for no lock any more.
@@ -152,13 +141,14 @@ impl<'a> Job<'a> {
                     }
                 }
             }
-            let done = self.sync_zone(&zone, brake).await;
+            let done = self.zone(&zone, brake, false).await;
             self.take(&zone, done, &mut synced);
         }
         synced
     }
 
-    async fn sync_zone(&mut self, zone: &Zone, brake: &Brake) -> Result<Reconciled> {
+    /// Decides about one zone, and carries it out where it is no preview.
+    async fn zone(&mut self, zone: &Zone, brake: &Brake, is_preview: bool) -> Result<Reconciled> {
         self.context.same_endpoint(&mut self.repository, &zone.at)?;
         let line = Line::start();
         let progress = |progress: Progress<'_>| line.show(progress);
@@ -166,6 +156,9 @@ impl<'a> Job<'a> {
         let judges = |origin: &Origin| self.desired.judges(origin);
         let wish = wish(self.context, self.wishes, &self.repository, zone, &judges, brake)?;
         let run = self.context.run(&progress, &clock);
+        if is_preview {
+            return Ok(preview_sync(&mut self.repository, &*zone.at.provider, wish, run).await?);
+        }
         let witness = self.context.witness(&zone.at)?;
         let mut done = sync_zone(&mut self.repository, &*zone.at.provider, wish, run).await?;
         if let (Some(witness), End::CarriedOut(carried_out)) = (witness, &mut done.end) {
