@@ -11,6 +11,7 @@ use dnsmgmt_core::report::Outcome;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
 use dnsmgmt_program::name::name;
+use dnsmgmt_program::output::{JsonChange, json_change};
 use serde::Serialize;
 
 /// The file.
@@ -26,16 +27,8 @@ struct Line<'a> {
     time: String,
     run: String,
     program: &'static str,
-    provider: &'a str,
-    zone: &'a str,
-    action: &'static str,
-    name: &'a str,
-    #[serde(rename = "type")]
-    rtype: Option<String>,
-    value: Option<String>,
-    claim: &'static str,
-    reason: &'static str,
-    fate: &'static str,
+    #[serde(flatten)]
+    change: JsonChange<'a>,
 }
 
 impl<'a> Audit<'a> {
@@ -67,15 +60,7 @@ impl<'a> Audit<'a> {
             time: format!("{:.3}", self.context.clock.moment().now),
             run: self.context.run.to_string(),
             program: name(),
-            provider: &provider.name,
-            zone: provider.zone.as_str(),
-            action: outcome.action.as_str(),
-            name: outcome.name.as_str(),
-            rtype: outcome.rtype.as_ref().map(ToString::to_string),
-            value: outcome.data.as_ref().map(ToString::to_string),
-            claim: outcome.claim.as_str(),
-            reason: outcome.reason.as_str(),
-            fate: outcome.fate.as_str(),
+            change: json_change(provider, outcome),
         }
     }
 

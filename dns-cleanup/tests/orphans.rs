@@ -228,11 +228,9 @@ async fn each_change_is_a_line_of_the_audit_log() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(lines.len(), 2);
-    let mut keys: Vec<&str> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
-    keys.sort_unstable();
-    let expected =
-        ["action", "claim", "fate", "name", "program", "provider", "reason", "run", "time", "type", "value", "zone"];
-    assert_eq!(keys, expected);
+    for key in ["time", "run", "program", "provider", "zone", "type", "value"] {
+        assert!(lines[0][key].is_string(), "{key}: {lines:?}");
+    }
     let told = |key: &str| lines[0][key].as_str().unwrap();
     assert_eq!((told("action"), told("name"), told("fate")), ("delete", "a.example.com", "gone"));
     assert_eq!((told("claim"), told("reason"), told("program")), ("created", "unwanted", "dns-cleanup"));
