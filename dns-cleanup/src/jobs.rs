@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use dnsmgmt_core::brake::{Approved, Brake};
 use dnsmgmt_core::reconcile::Cleaning;
 use dnsmgmt_core::repository::DnsRepositoryManager;
+use dnsmgmt_core::stale::Job;
 use dnsmgmt_program::args::Global;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::database;
@@ -15,6 +16,7 @@ use crate::args::Options;
 use crate::audit::Audit;
 use crate::orphans;
 use crate::report::Run;
+use crate::zones::Zones;
 use dnsmgmt_program::stop::Stop;
 
 /// Which jobs are to be done.
@@ -42,13 +44,14 @@ pub(crate) async fn run(
             let brake = brake(&context, options, &repository)?;
             let policy = context.settings.policy();
             let cleaning = Cleaning {
-                preserved: &policy.preserved,
-                grace: options.grace.unwrap_or(policy.grace),
+                job: Job::Orphans,
                 interval: interval.or(policy.cleanup_interval),
                 brake: &brake,
                 journal_keep: policy.journal_keep,
             };
-            orphans::run(&context, options, &mut repository, cleaning, &mut run, audit.as_ref(), stop).await?;
+            let (repository, audit) = (&mut repository, audit.as_ref());
+            let zones = Zones { context: &context, options, repository, cleaning, audit, stop };
+            orphans::run(zones, &mut run).await?;
         }
         None if jobs == Jobs::Orphans => {
             let database = context.settings.database()?;
@@ -76,7 +79,7 @@ fn open(context: &Context) -> Result<Option<DnsRepositoryManager>> {
 fn brake(context: &Context, options: &Options, repository: &DnsRepositoryManager) -> Result<Brake> {
     let approved = match options.approve {
         None => None,
-        Some(id) => Some(Approved { id, deletions: repository.held(&id.to_string())?.unwrap_or_default() }),
+        Some(id) => Some(Approved { id, deletions: repository.held(id)?.unwrap_or_default() }),
     };
     Ok(Brake { max_delete: context.settings.policy().max_delete, force: options.force, approved })
 }

@@ -8,6 +8,7 @@ mod orphans;
 mod repeat;
 mod report;
 mod schedule;
+mod zones;
 
 use std::process::ExitCode;
 

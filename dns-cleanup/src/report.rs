@@ -9,7 +9,7 @@ use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::reconcile::{End, Reconciled};
 use dnsmgmt_core::record::Record;
 use dnsmgmt_core::report::{Fate, Outcome};
-use dnsmgmt_core::stale::Decision;
+use dnsmgmt_core::stale::{Decision, Job};
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
@@ -22,6 +22,7 @@ use crate::args::{Options, Output};
 /// What one zone came to.
 #[derive(Debug)]
 pub(crate) struct Cleaned {
+    job: Job,
     provider: ProviderId,
     outcomes: Vec<Outcome>,
     forgotten: Vec<Record>,
@@ -32,7 +33,7 @@ pub(crate) struct Cleaned {
 }
 
 impl Cleaned {
-    pub(crate) fn of(provider: ProviderId, done: Reconciled<Decision>) -> Self {
+    pub(crate) fn of(job: Job, provider: ProviderId, done: Reconciled<Decision>) -> Self {
         let Reconciled { decision, end, .. } = done;
         let preview = decision.plan.preview();
         let (outcomes, held, is_preview, not_written) = match end {
@@ -42,7 +43,7 @@ impl Cleaned {
         };
         let not_written = not_written.map(|error| error.to_string());
         let Decision { forgotten, waiting, .. } = decision;
-        Self { provider, outcomes, forgotten, waiting, held, is_preview, not_written }
+        Self { job, provider, outcomes, forgotten, waiting, held, is_preview, not_written }
     }
 
     pub(crate) fn outcomes(&self) -> &[Outcome] {
@@ -94,9 +95,14 @@ impl Cleaned {
         }
         if let Some(held) = &self.held {
             let text = format!(
-                "held at {}: it would delete {} of the {} records there that the same sources wanted; if that is meant: \
-                 `dns-cleanup orphans --approve {}`; --force lifts the brake for one run",
-                self.provider, held.deletions, held.claims, held.id
+                "held at {}: it would delete {} of the {} records there that {}; if that is meant: `dns-cleanup {} --approve {}`; \
+                 --force lifts the brake for one run",
+                self.provider,
+                held.deletions,
+                held.claims,
+                could_go(self.job),
+                self.job.as_str(),
+                held.id
             );
             say(Level::Warning, &text, &NOTHING_MORE);
         }
@@ -104,6 +110,14 @@ impl Cleaned {
             let text = format!("{}: what became of it was not written down, the next run looks: {why}", self.provider);
             say(Level::Error, &text, &NOTHING_MORE);
         }
+    }
+}
+
+/// What the brake of a job is measured on, behind "records that".
+fn could_go(job: Job) -> &'static str {
+    match job {
+        Job::Orphans => "the same sources wanted",
+        _ => "it could delete",
     }
 }
 
@@ -250,6 +264,7 @@ struct JsonRun<'a> {
 
 #[derive(Debug, Serialize)]
 struct JsonZone<'a> {
+    job: &'static str,
     provider: &'a str,
     zone: &'a str,
     changes: Vec<JsonChange<'a>>,
@@ -260,6 +275,7 @@ struct JsonZone<'a> {
 
 fn json_zone(zone: &Cleaned) -> JsonZone<'_> {
     JsonZone {
+        job: zone.job.as_str(),
         provider: &zone.provider.name,
         zone: zone.provider.zone.as_str(),
         changes: zone.outcomes.iter().map(|outcome| json_change(&zone.provider, outcome)).collect(),

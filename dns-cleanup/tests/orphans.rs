@@ -5,6 +5,7 @@ mod program;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use dnsmgmt_core::plan::{PlanId, Reason};
 use dnsmgmt_core::tracked::{Bookkeeping, OrphanReason};
 use fixtures::faults::{Fault, On};
 use program::{Place, dns_cleanup, end, moment, record};
@@ -167,13 +168,13 @@ async fn what_a_synchronisation_holds_back_is_not_deleted_here() {
     let place = Place::new().await;
     place.unwanted(&["stale"]);
     let keys = [record("stale.example.com").key, record("more.example.com").key];
-    let deletions = keys.iter().map(|key| (key, "unwanted"));
-    place.repository().hold("00000000000000aa", &place.id(), deletions, moment().now).unwrap();
+    let deletions = keys.iter().map(|key| (key, Reason::Unwanted));
+    place.repository().hold(PlanId(0xaa), &place.id(), deletions, moment().now).unwrap();
     let said = place.says("orphans --grace 0s").await;
     assert_eq!(said.status, 4, "{said:?}");
     assert!(said.err.contains("--approve 00000000000000aa"), "{said:?}");
     assert_eq!(place.held(), ["foreign", "stale"]);
-    assert!(place.repository().held("00000000000000aa").unwrap().is_some(), "it waits on");
+    assert!(place.repository().held(PlanId(0xaa)).unwrap().is_some(), "it waits on");
     assert_eq!(place.says("orphans --grace 0s --approve 00000000000000aa").await.status, 0);
     assert_eq!(place.held(), ["foreign"]);
 }

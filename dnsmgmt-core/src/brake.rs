@@ -61,27 +61,31 @@ pub struct Waiting {
     pub id: PlanId,
     /// What it was to delete.
     pub deletions: BTreeSet<RecordKey>,
+    /// Why, as the reasons are printed.
+    pub reasons: BTreeSet<String>,
+}
+
+impl Waiting {
+    /// Returns whether a plan deletes some of what waits.
+    pub fn overlaps(&self, plan: &Plan) -> bool {
+        plan.deletions().any(|step| self.deletions.contains(&step.change.record().key))
+    }
 }
 
 impl Brake {
     /// Approves a plan as [`approve`](Self::approve) does, but for one that deletes what waits for a person already: what one job's brake
-    /// holds is not to be deleted by another's. Such a plan is held under the id of the one that waits, if that has all of its
+    /// holds is not to be deleted by another's. Such a plan is held under the id of one that waits, if that has all of its
     /// deletions.
-    pub fn approve_beside(
-        &self,
-        plan: Plan,
-        claims: usize,
-        waiting: Option<&Waiting>,
-    ) -> Result<ApprovedPlan, Box<Held>> {
+    pub fn approve_beside(&self, plan: Plan, claims: usize, waiting: &[Waiting]) -> Result<ApprovedPlan, Box<Held>> {
         let is_approved = |id: PlanId| self.force || self.approved.as_ref().is_some_and(|approved| approved.id == id);
-        let Some(waiting) = waiting.filter(|waiting| !is_approved(waiting.id) && !is_approved(plan.id())) else {
-            return self.approve(plan, claims);
-        };
-        let keys = || plan.deletions().map(|step| &step.change.record().key);
-        if !keys().any(|key| waiting.deletions.contains(key)) {
+        let mut beside =
+            waiting.iter().filter(|waiting| !is_approved(waiting.id) && waiting.overlaps(&plan)).peekable();
+        if beside.peek().is_none() || is_approved(plan.id()) {
             return self.approve(plan, claims);
         }
-        let id = if keys().all(|key| waiting.deletions.contains(key)) { waiting.id } else { plan.id() };
+        let has_all =
+            |waiting: &&Waiting| plan.deletions().all(|step| waiting.deletions.contains(&step.change.record().key));
+        let id = beside.find(has_all).map_or_else(|| plan.id(), |waiting| waiting.id);
         let deletions = plan.deletions().count();
         Err(Box::new(Held { id, deletions, claims, max_delete: self.max_delete, plan }))
     }

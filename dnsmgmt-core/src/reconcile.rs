@@ -8,12 +8,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::apply::apply;
-use crate::brake::{Brake, Held};
+use crate::brake::{Brake, Held, Waiting};
 use crate::moment::Moment;
 use crate::observe::observe;
 use crate::origin::Origin;
 use crate::patience::Patience;
-use crate::plan::ApprovedPlan;
+use crate::plan::{ApprovedPlan, Plan, Reason};
 use crate::preserved::Preserved;
 use crate::progress::Progress;
 use crate::provider::{DnsProvider, ProviderError, ProviderId, RunId};
@@ -24,7 +24,7 @@ use crate::repository::{Belief, DnsRepositoryManager, JournalEntry, MARKING_JOB,
 use crate::source::Wanted;
 use crate::sync::{Decision, Evidence, sync};
 use crate::tracked::TrackedRecord;
-pub use clean::{Cleaning, clean_orphans, orphans_are_due, preview_orphans};
+pub use clean::{Cleaning, clean, is_due, preview_clean};
 
 /// One run of a program.
 #[derive(Clone, Copy)]
@@ -199,6 +199,36 @@ pub async fn carry_out(
     Ok(CarriedOut { report, written })
 }
 
+/// Carries out a plan that the brake approved, and forgets the held ones that are over with it; or holds it back, unless it waits already.
+async fn carry_out_or_hold(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    approved: Result<ApprovedPlan, Box<Held>>,
+    is_over: impl Fn(&Waiting, &Plan) -> bool,
+    run: Run<'_>,
+) -> Result<End, RepositoryError> {
+    let id = provider.id();
+    let waiting = repository.held_at(id)?;
+    match approved {
+        Ok(plan) => {
+            for over in waiting.iter().filter(|waiting| is_over(waiting, plan.plan())) {
+                repository.release_held(id, over.id)?;
+            }
+            Ok(End::CarriedOut(Box::new(carry_out(repository, provider, plan, run).await?)))
+        }
+        Err(held) => {
+            if waiting.iter().all(|waiting| waiting.id != held.id) {
+                let deletions = held.plan.deletions().map(|step| (&step.change.record().key, step.reason));
+                repository.hold(held.id, id, deletions, run.now())?;
+            }
+            Ok(End::Held(held))
+        }
+    }
+}
+
+/// Why a synchronisation deletes.
+const REASONS: [Reason; 2] = [Reason::Unwanted, Reason::Superseded];
+
 /// What is to be synchronised in one zone, and how.
 pub struct Wish<'a> {
     /// What was wanted in this zone, by all sources that were read.
@@ -282,17 +312,11 @@ pub async fn sync_zone(
     let decision = sync(provider, listing, wish.evidence(&tracked));
     repository.bookkeep(id, &decision.bookkeeping, moment.now, &look)?;
     repository.prune(moment.now, journal_keep)?;
-    let end = match brake.approve(decision.plan.clone(), decision.claims) {
-        Ok(plan) => {
-            repository.release_held(id)?;
-            End::CarriedOut(Box::new(carry_out(repository, provider, plan, run).await?))
-        }
-        Err(held) => {
-            let deletions = held.plan.deletions().map(|step| (&step.change.record().key, step.reason.as_str()));
-            repository.hold(&held.id.to_string(), id, deletions, moment.now)?;
-            End::Held(held)
-        }
+    let approved = brake.approve(decision.plan.clone(), decision.claims);
+    let is_over = |waiting: &Waiting, plan: &Plan| {
+        waiting.overlaps(plan) || REASONS.iter().any(|reason| waiting.reasons.contains(reason.as_str()))
     };
+    let end = carry_out_or_hold(repository, provider, approved, is_over, run).await?;
     Ok(Reconciled { decision, settled, end })
 }
 

@@ -1,14 +1,36 @@
 //! What is stale and is cleaned up: decided on a listing, without asking anybody. One file for each reason.
 
-mod orphans;
+pub mod orphans;
 
 use std::time::Duration;
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Reason};
 use crate::record::Record;
 use crate::tracked::Bookkeeping;
 
-pub use orphans::{Evidence, is_due, orphans};
+/// A job that removes what is stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Job {
+    /// What has been marked as unwanted for the whole grace.
+    Orphans,
+}
+
+impl Job {
+    /// Returns the word for it: in commands, reports and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Orphans => "orphans",
+        }
+    }
+
+    /// Returns why it deletes.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Orphans => Reason::Unwanted,
+        }
+    }
+}
 
 /// What a clean-up decided.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use dnsmgmt_core::provider::DnsProvider;
 use dnsmgmt_core::record::{Record, RecordData};
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_core::report::Fate;
-use dnsmgmt_core::stale::{Decision, Evidence, is_due, orphans};
+use dnsmgmt_core::stale::Decision;
+use dnsmgmt_core::stale::orphans::{Evidence, is_due, orphans};
 use dnsmgmt_core::tracked::{Bookkeeping, OrphanReason, Orphaned, TrackedRecord};
 use fixtures::memory::MemoryProvider;
 
@@ -163,25 +164,29 @@ async fn the_brake_is_measured_on_what_the_same_sources_want() {
     let of_others = (0..1000).map(|n| format!("o{n}.lab.example"));
     let decision = stale(Situation::new().wanted(of_others, &other), 5).decide().await;
     assert_eq!(decision.claims, 5, "what others want does not hide that a source lost all of its records");
-    assert!(brake().approve_beside(decision.plan, decision.claims, None).is_err());
+    assert!(brake().approve_beside(decision.plan, decision.claims, &[]).is_err());
     let of_same = (0..12).map(|n| format!("k{n}.lab.example"));
     let decision = stale(Situation::new().wanted(of_same, &source().piece("b")), 5).decide().await;
     assert_eq!(decision.claims, 17);
-    assert!(brake().approve_beside(decision.plan, decision.claims, None).is_ok());
+    assert!(brake().approve_beside(decision.plan, decision.claims, &[]).is_ok());
 }
 
 #[tokio::test]
 async fn what_another_job_holds_is_held_here_too_until_it_is_approved() {
     let decision = Situation::new().unwanted("a.lab.example", 900).decide().await;
     let (plan, key) = (decision.plan, record("a.lab.example").key);
-    let waiting =
-        |keys: &[&str]| Waiting { id: PlanId(7), deletions: keys.iter().map(|key| record(key).key).collect() };
-    let all = waiting(&["a.lab.example", "b.lab.example"]);
-    let held = brake().approve_beside(plan.clone(), 100, Some(&all)).unwrap_err();
+    let waiting = |id, keys: &[&str]| Waiting {
+        id: PlanId(id),
+        deletions: keys.iter().map(|key| record(key).key).collect(),
+        reasons: ["unwanted".to_owned()].into(),
+    };
+    let others = waiting(6, &["b.lab.example"]);
+    let all = [others.clone(), waiting(7, &["a.lab.example", "b.lab.example"])];
+    let held = brake().approve_beside(plan.clone(), 100, &all).unwrap_err();
     assert_eq!(held.id, PlanId(7), "it is approved by the id that is known already");
     let approved = Approved { id: PlanId(7), deletions: [(plan.provider().clone(), key)].into() };
     let approving = Brake { approved: Some(approved), ..brake() };
-    assert!(approving.approve_beside(plan.clone(), 100, Some(&all)).is_ok());
-    assert!(Brake { force: true, ..brake() }.approve_beside(plan.clone(), 100, Some(&all)).is_ok());
-    assert!(brake().approve_beside(plan, 100, Some(&waiting(&["b.lab.example"]))).is_ok(), "another one's");
+    assert!(approving.approve_beside(plan.clone(), 100, &all).is_ok());
+    assert!(Brake { force: true, ..brake() }.approve_beside(plan.clone(), 100, &all).is_ok());
+    assert!(brake().approve_beside(plan, 100, &[others]).is_ok(), "another one's");
 }

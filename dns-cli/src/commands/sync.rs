@@ -103,7 +103,7 @@ impl<'a> Job<'a> {
         let approved = match approve {
             None => None,
             Some(id) => {
-                let held = self.repository.held(&id.to_string())?;
+                let held = self.repository.held(id)?;
                 Some(Approved { id, deletions: held.unwrap_or_default() })
             }
         };

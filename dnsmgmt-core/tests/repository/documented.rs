@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dnsmgmt_core::moment::Moment;
-use dnsmgmt_core::plan::{Claim, Reason, Step};
+use dnsmgmt_core::plan::{Claim, PlanId, Reason, Step};
 use dnsmgmt_core::provider::{Change, RunId};
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_core::repository::{DnsRepositoryManager, MARKING_JOB};
@@ -37,7 +37,7 @@ fn place() -> Place {
     };
     repository.intend(RunId(1), &home(), [&step], noon_and(3)).unwrap();
     repository.refresh(&home(), &Scope::Zone, &repository_listing(&repository), noon_and(4)).unwrap();
-    repository.hold("p1", &home(), [(&web.key, "unwanted")], noon_and(4)).unwrap();
+    repository.hold(PlanId(1), &home(), [(&web.key, Reason::Unwanted)], noon_and(4)).unwrap();
     repository.check_endpoint(&home(), "/etc/zone", noon_and(4)).unwrap();
     place
 }
@@ -86,7 +86,7 @@ fn the_examples_answer_as_they_say() {
         vec!["home example 2026-01-01T12:00:04.000Z"],
         vec!["web.example note mine"],
         vec!["2026-01-01T12:00:03.000Z create A 10.0.0.1 requested never settled"],
-        vec!["p1 home web.example A 10.0.0.1 unwanted"],
+        vec!["0000000000000001 home web.example A 10.0.0.1 unwanted"],
         vec!["home example /etc/zone 2026-01-01T12:00:04.000Z"],
     ];
     assert_eq!(queries.len(), answers.len());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::origin::Origin;
-use dnsmgmt_core::plan::Claim;
+use dnsmgmt_core::plan::{Claim, PlanId, Reason};
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::record::Record;
 use dnsmgmt_core::record_set::{Listing, Opaque, Scope};
@@ -23,21 +23,25 @@ fn a_plan_is_held_until_another_takes_its_place_or_it_is_released() {
     let place = Place::new();
     let (web, mail) = (record("web.example", "10.0.0.1"), record("mail.example", "10.0.0.2"));
     let away = provider("away", "example");
-    let hold = |plan, at: &ProviderId, records: &[&Record]| {
-        let deletions = records.iter().map(|record| (&record.key, "unwanted"));
+    let (one, two, third) = (PlanId(1), PlanId(2), PlanId(3));
+    let hold = |plan, at: &ProviderId, records: &[&Record], reason: Reason| {
+        let deletions = records.iter().map(|record| (&record.key, reason));
         place.open().hold(plan, at, deletions, noon_and(0)).unwrap();
     };
-    hold("one", &home(), &[&web, &mail]);
-    hold("one", &away, &[&web]);
-    let held = place.open().held("one").unwrap().unwrap();
+    hold(one, &home(), &[&web, &mail], Reason::Unwanted);
+    hold(one, &away, &[&web], Reason::Unwanted);
+    let held = place.open().held(one).unwrap().unwrap();
     let expected = [(home(), web.key.clone()), (home(), mail.key.clone()), (away.clone(), web.key.clone())];
     assert_eq!(held, expected.into());
-    hold("two", &home(), &[&mail]);
-    assert_eq!(place.open().held("one").unwrap(), Some([(away.clone(), web.key.clone())].into()));
-    assert_eq!(place.open().held("two").unwrap(), Some([(home(), mail.key.clone())].into()));
-    place.open().release_held(&away).unwrap();
-    assert_eq!(place.open().held("one").unwrap(), None);
-    assert!(place.open().held("two").unwrap().is_some());
+    hold(two, &home(), &[&mail], Reason::Unwanted);
+    assert_eq!(place.open().held(one).unwrap(), Some([(away.clone(), web.key.clone())].into()));
+    assert_eq!(place.open().held(two).unwrap(), Some([(home(), mail.key.clone())].into()));
+    hold(third, &home(), &[&web], Reason::Superseded);
+    let ids: Vec<PlanId> = place.open().held_at(&home()).unwrap().iter().map(|held| held.id).collect();
+    assert_eq!(ids, [two, third], "what is held for another reason waits beside it");
+    place.open().release_held(&away, one).unwrap();
+    assert_eq!(place.open().held(one).unwrap(), None);
+    assert!(place.open().held(two).unwrap().is_some());
 }
 
 #[test]

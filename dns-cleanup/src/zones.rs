@@ -1,0 +1,140 @@
+//! What every job does at the zones that it is about: in turn, each provider's under its lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use dnsmgmt_core::progress::Progress;
+use dnsmgmt_core::provider::{DnsProvider, ProviderId};
+use dnsmgmt_core::reconcile::{Cleaning, End, Reconciled, clean, is_due, list, preview_clean};
+use dnsmgmt_core::record_set::{Listing, Scope};
+use dnsmgmt_core::repository::{DnsRepositoryManager, RepositoryError};
+use dnsmgmt_core::stale::Decision;
+use dnsmgmt_core::tracked::TrackedRecord;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::progress::Line;
+use dnsmgmt_program::stop::Stop;
+
+use crate::args::Options;
+use crate::audit::Audit;
+use crate::report::{Cleaned, Run};
+
+/// How long `--wait` waits for another program: longer than any run.
+const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
+/// What a job knows and decides beside what all jobs do.
+pub(crate) trait Work {
+    /// Returns whether there may be something to do in a zone, so that it is worth asking the provider.
+    fn is_due(
+        &self,
+        repository: &DnsRepositoryManager,
+        zone: &ProviderId,
+        tracked: &[TrackedRecord],
+    ) -> Result<bool, RepositoryError>;
+
+    /// Decides what becomes of a zone.
+    fn decide(&self, provider: &dyn DnsProvider, listing: Listing, tracked: &[TrackedRecord]) -> Decision;
+}
+
+/// The zones of each provider.
+pub(crate) type ByProvider = BTreeMap<String, BTreeSet<ProviderId>>;
+
+/// What it takes to clean zones up.
+pub(crate) struct Zones<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) options: &'a Options,
+    pub(crate) repository: &'a mut DnsRepositoryManager,
+    pub(crate) cleaning: Cleaning<'a>,
+    pub(crate) audit: Option<&'a Audit<'a>>,
+    pub(crate) stop: &'a Stop,
+}
+
+impl Zones<'_> {
+    /// Cleans the zones up. One that fails hides no other.
+    pub(crate) async fn clean(&mut self, zones: ByProvider, work: &mut impl Work, run: &mut Run<'_>) {
+        for (provider, zones) in zones {
+            if self.stop.unless_asked(tokio::task::yield_now()).await.is_none() {
+                run.fail(anyhow!("told to stop before {provider} was looked at"));
+                break;
+            }
+            if let Err(error) = self.provider(&provider, &zones, work, run).await {
+                run.fail(error);
+            }
+        }
+    }
+
+    async fn provider(
+        &mut self,
+        provider: &str,
+        zones: &BTreeSet<ProviderId>,
+        work: &mut impl Work,
+        run: &mut Run<'_>,
+    ) -> Result<()> {
+        let mut due = false;
+        for zone in zones {
+            due |= self.is_due(zone, work, false)?;
+        }
+        let patience = if self.options.wait && due { FOREVER } else { Duration::ZERO };
+        let lock = match self.options.dry_run {
+            true => None,
+            false => {
+                match self.stop.unless_asked(self.context.lock(self.repository.path(), provider, patience)).await {
+                    Some(Ok(lock)) => Some(lock),
+                    // Whoever has it looks too, so that no time is lost.
+                    Some(Err(_)) if !due => return Ok(()),
+                    Some(Err(error)) => return Err(error),
+                    None => return Err(anyhow!("told to stop while waiting for {provider}")),
+                }
+            }
+        };
+        for zone in zones {
+            if self.is_due(zone, work, lock.is_some())? {
+                match self.zone(zone, work).await {
+                    Ok(done) => self.take(zone, done, run),
+                    Err(error) => run.fail(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_due(&mut self, zone: &ProviderId, work: &impl Work, written: bool) -> Result<bool> {
+        let progress = |_: Progress<'_>| {};
+        let clock = self.context.clock.reader();
+        let run = self.context.run(&progress, &clock);
+        let told = |repository: &_, tracked: &_| work.is_due(repository, zone, tracked);
+        Ok(is_due(self.repository, zone, self.cleaning, run, written, told)?)
+    }
+
+    /// Cleans up one zone. It can be told to stop as long as it only looks; a change that is asked for is carried through.
+    async fn zone(&mut self, zone: &ProviderId, work: &impl Work) -> Result<Reconciled<Decision>> {
+        let stopped = || anyhow!("told to stop before {zone} was cleaned up; nothing was changed there");
+        let at = self.stop.unless_asked(self.context.connect_to(zone)).await.ok_or_else(stopped)??;
+        self.context.same_endpoint(self.repository, &at)?;
+        let line = Line::start();
+        let progress = |progress: Progress<'_>| line.show(progress);
+        let clock = self.context.clock.reader();
+        let run = self.context.run(&progress, &clock);
+        let listing = list(self.repository, &*at.provider, &Scope::Zone, run);
+        let listing = self.stop.unless_asked(listing).await.ok_or_else(stopped)??;
+        let decide = |listing, tracked: &_| work.decide(&*at.provider, listing, tracked);
+        if self.options.dry_run {
+            return Ok(preview_clean(self.repository, &*at.provider, listing, self.cleaning, run, decide)?);
+        }
+        let witness = self.context.witness(&at)?;
+        let mut done = clean(self.repository, &*at.provider, listing, self.cleaning, run, decide).await?;
+        if let (Some(witness), End::CarriedOut(carried_out)) = (witness, &mut done.end) {
+            let proxied = done.decision.plan.proxied();
+            self.context.testify(&witness, &|key| proxied.contains(key), &mut carried_out.report.outcomes).await;
+        }
+        Ok(done)
+    }
+
+    fn take(&self, zone: &ProviderId, done: Reconciled<Decision>, run: &mut Run<'_>) {
+        let cleaned = Cleaned::of(self.cleaning.job, zone.clone(), done);
+        if let Some(audit) = self.audit.filter(|_| cleaned.was_carried_out()) {
+            audit.write(zone, cleaned.outcomes());
+        }
+        run.add(cleaned);
+    }
+}
