@@ -27,6 +27,11 @@ impl Origin {
         Self(format!("{kind}:{}", name.replace('%', "%25").replace('#', "%23")).into())
     }
 
+    /// Returns the kind of the source, nothing for a person.
+    pub fn kind(&self) -> Option<&str> {
+        self.0.split_once(':').map(|(kind, _)| kind)
+    }
+
     /// Returns the origin that is a piece of this source.
     #[must_use]
     pub fn piece(&self, piece: &str) -> Self {
@@ -55,7 +60,7 @@ impl Origin {
 
     /// Returns whether a person and no source wants it, so that no run can say that it is wanted no more.
     pub fn is_a_person(&self) -> bool {
-        !self.0.contains(':')
+        self.kind().is_none()
     }
 
     fn source_text(&self) -> &str {
@@ -87,6 +92,7 @@ mod tests {
     #[test]
     fn persons_are_no_sources() {
         assert!(Origin::by_hand().is_a_person() && Origin::adopted().is_a_person());
-        assert!(!Origin::of_source("hosts", "/etc/hosts.d").is_a_person());
+        let source = Origin::of_source("hosts", "/etc/hosts.d");
+        assert!(!source.is_a_person() && source.piece("a").kind() == Some("hosts"));
     }
 }

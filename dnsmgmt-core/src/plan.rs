@@ -22,6 +22,8 @@ pub enum Claim {
     Created,
     /// It was there, and a person adopted it.
     Adopted,
+    /// The configuration says that everything below a name is ours (see [`Suffix`](crate::stale::suffix::Suffix)).
+    WholeName,
     /// Its name says that it is an entry of ours on its way out (see [`Name::is_tombstone`](crate::name::Name::is_tombstone)).
     Tombstone,
 }
@@ -33,6 +35,7 @@ impl Claim {
             Self::ByHand => "by hand",
             Self::Created => "created",
             Self::Adopted => "adopted",
+            Self::WholeName => "whole name",
             Self::Tombstone => "tombstone",
         }
     }
@@ -58,6 +61,8 @@ pub enum Reason {
     Superseded,
     /// It is ours, and no origin has wanted it for the whole grace.
     Unwanted,
+    /// It is ours, and no container wants it.
+    NoContainer,
     /// A person takes an earlier change back.
     Undone,
     /// A person moves what is ours to another provider.
@@ -75,6 +80,7 @@ impl Reason {
             Self::Drifted => "drifted",
             Self::Superseded => "superseded",
             Self::Unwanted => "unwanted",
+            Self::NoContainer => "no container wants it",
             Self::Undone => "undone",
             Self::Relocated => "relocated",
             Self::LeftOver => "left over from an earlier deletion",

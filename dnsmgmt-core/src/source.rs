@@ -28,6 +28,8 @@ pub struct Desired {
     /// What of what was read answers from memory and not from a file: a daemon, a proxy. That it wants nothing any more is
     /// believed after it has been so for a while, because such a thing forgets when it starts.
     pub live: Vec<Origin>,
+    /// The daemons that were read, each with the address at which it was asked. Their pieces are containers, which come and go.
+    pub daemons: Vec<(String, Origin)>,
     /// What was read and cannot be told at present, or is not believed yet. Nothing is wrong with it, and nothing of it is judged.
     pub undecided: Vec<(Origin, String)>,
     /// Whole sources of which nothing could be read, while others were: they are not in `read`.
@@ -73,6 +75,7 @@ impl Desired {
         self.unreadable.extend(other.unreadable);
         self.empty.extend(other.empty);
         self.live.extend(other.live);
+        self.daemons.extend(other.daemons);
         self.undecided.extend(other.undecided);
         self.failed.extend(other.failed);
         self.zones.extend(other.zones);

@@ -1,6 +1,8 @@
 //! What is stale and is cleaned up: decided on a listing, without asking anybody. One file for each reason.
 
+pub mod containers;
 pub mod orphans;
+pub mod suffix;
 
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use crate::tracked::Bookkeeping;
 pub enum Job {
     /// What has been marked as unwanted for the whole grace.
     Orphans,
+    /// What no container wants any more.
+    Containers,
 }
 
 impl Job {
@@ -21,6 +25,7 @@ impl Job {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Orphans => "orphans",
+            Self::Containers => "containers",
         }
     }
 
@@ -28,6 +33,7 @@ impl Job {
     pub fn reason(self) -> Reason {
         match self {
             Self::Orphans => Reason::Unwanted,
+            Self::Containers => Reason::NoContainer,
         }
     }
 }

@@ -204,7 +204,12 @@ impl RecordSource for Docker {
 impl Daemon {
     /// Returns what its containers want together.
     pub fn desired(self) -> Desired {
-        let mut desired = Desired { read: vec![self.origin.clone()], live: vec![self.origin], ..Desired::default() };
+        let mut desired = Desired {
+            read: vec![self.origin.clone()],
+            live: vec![self.origin.clone()],
+            daemons: vec![(self.address, self.origin)],
+            ..Desired::default()
+        };
         for Seen { container, origin, wants } in self.containers {
             match wants {
                 Ok(wishes) => desired.wanted.extend(wishes.into_iter().map(|wish| Wanted {
