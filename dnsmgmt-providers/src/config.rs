@@ -34,6 +34,7 @@ mod select;
 pub(crate) mod table;
 mod traefik;
 mod vars;
+mod whole;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub(crate) use select::{Bound, CloudflareToken};
 pub(crate) use table::list;
 use vars::{CONFIG, Carrier, PROVIDER, unreadable};
 pub use vars::{Environment, VARIABLES, Variable};
+pub use whole::Whole;
 
 /// What is configured.
 #[derive(Debug)]

@@ -10,12 +10,24 @@ use toml::de::DeValue;
 use super::check;
 use super::diagnostic::Diagnostic;
 use super::table::{Table, Text, list};
+use super::whole::{self, Whole};
 use crate::source::docker::Host;
 use crate::source::labels::{Answer, Dialect, Rules, State};
 
 /// The keys of the table, and of an entry of `hosts` that is a table.
-pub(crate) const DOCKER: [&str; 10] =
-    ["hosts", "labels", "suffix", "networks", "host_ip", "answer", "provider", "states", "unhealthy", "opt_in"];
+pub(crate) const DOCKER: [&str; 11] = [
+    "hosts",
+    "labels",
+    "suffix",
+    "networks",
+    "host_ip",
+    "answer",
+    "provider",
+    "states",
+    "unhealthy",
+    "opt_in",
+    "whole",
+];
 pub(crate) const HOST: [&str; 3] = ["url", "tls", "host_ip"];
 
 /// What the file says.
@@ -24,6 +36,8 @@ pub(crate) struct Docker {
     /// None where it does not say.
     pub(crate) hosts: Vec<Host>,
     pub(crate) rules: Rules,
+    /// Suffixes that are ours whole.
+    pub(crate) wholes: Vec<Whole>,
 }
 
 pub(crate) fn read(top: &Table<'_>) -> Result<Docker, Diagnostic> {
@@ -46,7 +60,8 @@ pub(crate) fn read(top: &Table<'_>) -> Result<Docker, Diagnostic> {
         states: words(&table, "states", &State::ALL, State::as_str)?.unwrap_or(default.states),
         unhealthy: table.flag("unhealthy")?.unwrap_or(default.unhealthy),
     };
-    Ok(Docker { hosts: hosts(&table)?, rules })
+    let wholes = whole::read(&table, rules.provider.as_ref())?;
+    Ok(Docker { hosts: hosts(&table)?, rules, wholes })
 }
 
 fn hosts(table: &Table<'_>) -> Result<Vec<Host>, Diagnostic> {
@@ -78,13 +93,16 @@ fn host<'a>(table: &Table<'a>, entry: &'a Spanned<DeValue<'a>>) -> Result<(Host,
     Ok((Host { address, tls, addresses: addresses(&host, "host_ip")? }, url.at))
 }
 
-fn address(table: &Table<'_>, text: &Text<'_>) -> Result<String, Diagnostic> {
+pub(super) fn address(table: &Table<'_>, text: &Text<'_>) -> Result<String, Diagnostic> {
     Host::check(text.text).map_err(|why| table.source.wrong(text.at.clone(), why))?;
     Ok(text.text.into())
 }
 
-fn suffix(table: &Table<'_>, text: &Text<'_>) -> Result<Name, Diagnostic> {
+pub(super) fn suffix(table: &Table<'_>, text: &Text<'_>) -> Result<Name, Diagnostic> {
     let wrong = |why: String| table.source.wrong(text.at.clone(), why);
+    if text.text == "." {
+        return Err(wrong("the root is no suffix: everything lies below it".into()));
+    }
     check::zone(text.text.trim_start_matches('.')).map_err(wrong)
 }
 

@@ -76,6 +76,53 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn suffixes_that_are_ours_whole_are_read_with_where_they_lie() {
+    let settings = Machine::new(
+        r#"
+[docker]
+suffix = "docker"
+provider = "home"
+
+[[docker.whole]]
+suffix = ".docker"
+exclude = ["test.docker", "*.static.docker"]
+endpoints = ["unix:///var/run/docker.sock", "tcp://10.0.0.5:2376"]
+
+[[docker.whole]]
+suffix = "run.lab.example"
+endpoints = ["unix:///var/run/docker.sock"]
+provider = "lab"
+whole_zone = true
+
+[providers.home]
+kind = "adguard"
+url = "http://192.168.1.2"
+
+[providers.lab]
+kind = "zonefile"
+zones = [{ name = "lab.example", path = "lab.zone" }]
+"#,
+    )
+    .load(&[])
+    .unwrap();
+    let [docker, lab] = settings.wholes() else { panic!("{settings:?}") };
+    assert_eq!(
+        (docker.suffix.name.as_str(), docker.provider.as_deref(), docker.whole_zone),
+        ("docker", Some("home"), false)
+    );
+    let sockets = ["tcp://10.0.0.5:2376", "unix:///var/run/docker.sock"].map(str::to_owned);
+    assert_eq!(docker.suffix.endpoints, sockets.into());
+    let excludes = |text| docker.suffix.exclude.covers(&name(text));
+    assert!(excludes("test.docker") && excludes("a.static.docker") && !excludes("static.docker"));
+    assert_eq!((lab.provider.as_deref(), lab.whole_zone), (Some("lab"), true));
+    let places = settings.wholes().iter().map(|whole| {
+        let target = settings.whole_target(whole).unwrap();
+        format!("{} {}", target.provider(), target.zone().unwrap())
+    });
+    assert_eq!(places.collect::<Vec<_>>(), ["home .", "lab lab.example"]);
+}
+
+#[test]
 fn without_a_file_variables_count() {
     let settings = alone(&[]);
     assert_eq!(settings.docker(None).unwrap().hosts, [Host { address: DEFAULT_HOST.into(), ..Host::default() }]);
@@ -122,6 +169,15 @@ fn that_are_wrong_are_explained_at_the_key() {
         "[docker]\nstates = [\"up\"]",
         "[docker]\nunhealthy = \"no\"",
         "[docker]\nprovider = \"my home\"",
+        "[[docker.whole]]\nendpoints = [\"unix:///a\"]",
+        "[[docker.whole]]\nsuffix = \"docker\"",
+        "[[docker.whole]]\nsuffix = \"docker\"\nendpoints = []",
+        "[[docker.whole]]\nsuffix = \"docker\"\nendpoints = [\"docker.sock\"]",
+        "[[docker.whole]]\nsuffix = \".\"\nendpoints = [\"unix:///a\"]",
+        "[[docker.whole]]\nsuffix = \"docker\"\nendpoints = [\"unix:///a\"]\nexclude = [\"test\"]",
+        "[[docker.whole]]\nsuffix = \"docker\"\nendpoints = [\"unix:///a\"]\nexclude = [\"docker\"]",
+        "[[docker.whole]]\nsuffix = \"docker\"\nendpoints = [\"unix:///a\"]\nexclude = [\"x*.docker\"]",
+        "[[docker.whole]]\nsuffix = \"docker\"\nendpoints = [\"unix:///a\"]\ngrace = \"1m\"",
         "[traefik]\nhost_ip = \"10.0.0.1\"",
         "[traefik]\nurl = \"traefik:8080\"",
         "[traefik]\nurl = \"http://traefik:8080\"\npassword = \"hunter2\"",
