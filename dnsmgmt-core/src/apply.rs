@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::condition::{after, holds};
+use crate::heartbeat::exclude;
 use crate::observe::pause_after;
 use crate::patience::Patience;
 use crate::plan::{ApprovedPlan, Claim, Plan, Step, StepGroup};
@@ -300,7 +301,7 @@ impl<'a> WorkGroup<'a> {
         };
         let is_free = |new: &Record| {
             let others = seen.records.at(new.name()).iter().filter(|other| other.key != new.key && !is_leaving(other));
-            !others.into_iter().any(|other| excludes(provider, other, new))
+            !others.into_iter().any(|other| exclude(provider, other, new))
         };
         left().all(|change| match change {
             Change::Delete(_) => true,
@@ -442,13 +443,8 @@ fn seen_beside(change: &Change, listing: &Listing, run: RunId, provider: &dyn Dn
         return Some(format!("the provider holds {} copies of it", listed.handles.len()));
     }
     let mut others = listing.records.at(record.name()).iter().filter(|other| other.key != record.key);
-    let other = others.find(|other| excludes(provider, other, record))?;
+    let other = others.find(|other| exclude(provider, other, record))?;
     Some(format!("{other} was added by somebody else meanwhile, and one of the two is not answered"))
-}
-
-/// Returns whether two records of one name cannot stand together.
-fn excludes(provider: &dyn DnsProvider, left: &Record, right: &Record) -> bool {
-    provider.capabilities().conflict(left.name(), provider.id().zone_name(), &left.rtype(), &right.rtype())
 }
 
 /// Returns whether the provider did not even look at the change.

@@ -38,7 +38,7 @@ impl Brake {
     /// Of a plan that was held and is approved, only those deletions are approved that were in it then; the others are reported as not
     /// tried. Another zone's plan is not approved by it.
     pub fn approve(&self, plan: Plan, claims: usize) -> Result<ApprovedPlan, Box<Held>> {
-        let deletions = plan.deletions().count();
+        let deletions = plan.losses();
         if self.force || !is_too_much(deletions, claims, self.max_delete) {
             return Ok(ApprovedPlan::by_the_brake(plan));
         }
@@ -86,7 +86,7 @@ impl Brake {
         let has_all =
             |waiting: &&Waiting| plan.deletions().all(|step| waiting.deletions.contains(&step.change.record().key));
         let id = beside.find(has_all).map_or_else(|| plan.id(), |waiting| waiting.id);
-        let deletions = plan.deletions().count();
+        let deletions = plan.losses();
         Err(Box::new(Held { id, deletions, claims, max_delete: self.max_delete, plan }))
     }
 }
@@ -96,7 +96,7 @@ impl Brake {
 pub struct Held {
     /// Its id, by which it can be approved.
     pub id: PlanId,
-    /// How many claims it would delete.
+    /// How many claims it would delete; an address and its heartbeats are one.
     pub deletions: usize,
     /// Of how many.
     pub claims: usize,

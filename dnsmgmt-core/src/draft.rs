@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::heartbeat::exclude;
 use crate::mark::Marks;
 use crate::name::Name;
 use crate::plan::{Plan, Step, StepGroup, untouchable};
-use crate::provider::{Change, DnsProvider, TtlSupport};
+use crate::provider::{Change, Condition, DnsProvider, TtlSupport};
 use crate::record::{Record, RecordKey, RecordType, Ttl};
 use crate::record_set::{Listing, Scope};
 use crate::report::{Fate, Outcome};
@@ -67,6 +68,10 @@ impl<'a> Draft<'a> {
 
     /// Takes in steps that belong together.
     pub(crate) fn push(&mut self, steps: Vec<Step>) {
+        self.push_if(Vec::new(), steps);
+    }
+
+    fn push_if(&mut self, only_if: Vec<Condition>, steps: Vec<Step>) {
         for step in &steps {
             let record = step.change.record();
             match &step.change {
@@ -80,7 +85,7 @@ impl<'a> Draft<'a> {
             }
             self.planned.insert(record.key.clone());
         }
-        self.groups.push(StepGroup { only_if: Vec::new(), steps });
+        self.groups.push(StepGroup { only_if, steps });
     }
 
     /// Notes what needs no change or can have none.
@@ -99,6 +104,21 @@ impl<'a> Draft<'a> {
         match theirs(&step.change, marks).or_else(|| self.refusal(&step.change, &BTreeSet::new())) {
             Some(why) => self.refuse(step, why),
             None => self.push(vec![step]),
+        }
+    }
+
+    /// Takes in steps that belong together and are made only under these conditions, or notes that they are refused, all of them: because
+    /// what one of them touches carries another tool's mark, or cannot be changed.
+    pub(crate) fn ask_together(&mut self, only_if: Vec<Condition>, steps: Vec<Step>, marks: &Marks) {
+        let taken_away = |step: &Step| match &step.change {
+            Change::Create(_) => None,
+            Change::Delete(old) | Change::Replace { old, .. } => Some(old.key.clone()),
+        };
+        let leaving = steps.iter().filter_map(taken_away).collect();
+        let refusal = |step: &Step| theirs(&step.change, marks).or_else(|| self.refusal(&step.change, &leaving));
+        match steps.iter().find_map(refusal) {
+            Some(why) => steps.into_iter().for_each(|step| self.refuse(step, why.clone())),
+            None => self.push_if(only_if, steps),
         }
     }
 
@@ -170,7 +190,7 @@ impl<'a> Draft<'a> {
             return Some(format!("the name is taken by {} ({}), which dnsmgmt leaves alone", entry.text, entry.why));
         }
         let in_the_way = |other: &&Record| {
-            self.conflict(wanted.name(), &other.rtype(), &rtype)
+            exclude(self.provider, other, wanted)
                 && other.key != wanted.key
                 && !leaving.contains(&other.key)
                 && !self.leaving.contains(&other.key)

@@ -38,6 +38,8 @@ mod condition;
 mod draft;
 mod fnv;
 mod grace;
+pub mod heartbeat;
+pub mod lease;
 pub mod mark;
 pub mod moment;
 pub mod name;
@@ -53,6 +55,7 @@ pub mod provider;
 pub mod reconcile;
 pub mod record;
 pub mod record_set;
+pub mod register;
 pub mod relocate;
 pub mod report;
 #[cfg(feature = "repository")]

@@ -56,6 +56,18 @@ impl Look {
         look.observed = last.observed + apart;
         look
     }
+
+    /// Returns the look of `moment` after `last`, as [`after`](Self::after) does, of an observer who may have been away: however far
+    /// apart the two looks are, no more than two intervals count. What did not change while nobody looked may have had no way to.
+    pub fn after_at_most_two(last: Option<&Self>, moment: &Moment, interval: Option<Duration>) -> Self {
+        let mut look = Self::after(last, moment, interval);
+        if let Some(last) = last {
+            // The gap before this one is the usual one, this one may be the night that the observer was down.
+            let interval = interval.or(last.gap).unwrap_or(UNKNOWN_INTERVAL);
+            look.observed = look.observed.min(last.observed + 2 * interval);
+        }
+        look
+    }
 }
 
 #[cfg(test)]
@@ -66,12 +78,18 @@ mod tests {
         Moment { now: Timestamp::UNIX_EPOCH, boot: boot.into(), running: Duration::from_secs(seconds) }
     }
 
-    fn observed(looks: &[(&str, u64)], interval: Option<u64>) -> u64 {
+    type After = fn(Option<&Look>, &Moment, Option<Duration>) -> Look;
+
+    fn observed_by(after: After, looks: &[(&str, u64)], interval: Option<u64>) -> u64 {
         let mut last = None;
         for (boot, seconds) in looks {
-            last = Some(Look::after(last.as_ref(), &moment(boot, *seconds), interval.map(Duration::from_secs)));
+            last = Some(after(last.as_ref(), &moment(boot, *seconds), interval.map(Duration::from_secs)));
         }
         last.unwrap().observed.as_secs()
+    }
+
+    fn observed(looks: &[(&str, u64)], interval: Option<u64>) -> u64 {
+        observed_by(Look::after, looks, interval)
     }
 
     #[test]
@@ -85,5 +103,16 @@ mod tests {
         assert_eq!(observed(&[("a", 9000), ("b", 5)], Some(60)), 60);
         assert_eq!(observed(&[("a", 9000), ("a", 9040), ("b", 5)], None), 80, "the usual gap");
         assert_eq!(observed(&[("a", 9000), ("b", 5), ("c", 7)], None), 600, "nothing known: five minutes each");
+    }
+
+    #[test]
+    fn an_observer_who_was_away_has_seen_two_intervals_at_most() {
+        let observed = |looks: &[(&str, u64)], interval| observed_by(Look::after_at_most_two, looks, interval);
+        assert_eq!(observed(&[("a", 100), ("a", 460)], Some(300)), 360);
+        assert_eq!(observed(&[("a", 100), ("a", 90_000)], Some(300)), 600);
+        assert_eq!(observed(&[("a", 100), ("a", 160), ("a", 90_000)], None), 60 + 120, "the usual gap");
+        assert_eq!(observed(&[("a", 100), ("a", 90_000)], None), 600, "nothing known: two times five minutes");
+        assert_eq!(observed(&[("a", 0), ("a", 3600), ("a", 7200), ("a", 10_800)], None), 600 + 2 * 3600, "every hour");
+        assert_eq!(observed(&[("a", 100), ("b", 90_000)], Some(300)), 300, "across a boot it is one");
     }
 }

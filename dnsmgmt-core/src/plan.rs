@@ -6,9 +6,10 @@ use std::num::ParseIntError;
 use std::str::FromStr;
 
 use crate::fnv::Fnv;
+use crate::heartbeat::Heartbeat;
 use crate::origin::Origin;
 use crate::provider::{Capabilities, Change, Condition, ProviderId};
-use crate::record::{RecordKey, RecordType};
+use crate::record::{Record, RecordKey, RecordType};
 use crate::record_set::{Listing, Scope};
 use crate::report::{Fate, Outcome};
 
@@ -22,10 +23,13 @@ pub enum Claim {
     Created,
     /// It was there, and a person adopted it.
     Adopted,
-    /// The configuration says that everything below a name is ours (see [`Suffix`](crate::stale::suffix::Suffix)).
+    /// The configuration says that everything below a name is ours (see [`Suffix`](crate::stale::suffix::Suffix)), or every address at it
+    /// (see [`lease`](crate::lease)).
     WholeName,
     /// Its name says that it is an entry of ours on its way out (see [`Name::is_tombstone`](crate::name::Name::is_tombstone)).
     Tombstone,
+    /// A heartbeat names it, or it is one: see [`heartbeat`](crate::heartbeat).
+    Heartbeat,
 }
 
 impl Claim {
@@ -37,6 +41,7 @@ impl Claim {
             Self::Adopted => "adopted",
             Self::WholeName => "whole name",
             Self::Tombstone => "tombstone",
+            Self::Heartbeat => "heartbeat",
         }
     }
 }
@@ -69,6 +74,12 @@ pub enum Reason {
     Relocated,
     /// An earlier deletion was broken off, or its last part was not made.
     LeftOver,
+    /// Its host is alive, and says so anew.
+    Refreshed,
+    /// Its host says that it does not have that address any more, or that it ends.
+    Withdrawn,
+    /// Its host has not been heard of for the whole threshold.
+    Expired,
 }
 
 impl Reason {
@@ -84,6 +95,9 @@ impl Reason {
             Self::Undone => "undone",
             Self::Relocated => "relocated",
             Self::LeftOver => "left over from an earlier deletion",
+            Self::Refreshed => "refreshed",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
         }
     }
 }
@@ -181,6 +195,13 @@ impl Plan {
     /// Returns the steps that delete what is claimed. What earlier deletions left is no claim any more.
     pub fn deletions(&self) -> impl Iterator<Item = &Step> {
         self.steps().filter(|step| matches!(step.change, Change::Delete(_)) && step.claim != Claim::Tombstone)
+    }
+
+    /// Returns how much the plan takes away: its deletions, of which an address and its heartbeats count once.
+    pub fn losses(&self) -> usize {
+        let leased = |record: &Record| Heartbeat::of(record).map(|heartbeat| heartbeat.member.key());
+        let lost = self.deletions().map(|step| step.change.record());
+        lost.map(|record| leased(record).unwrap_or_else(|| record.key.clone())).collect::<BTreeSet<_>>().len()
     }
 
     /// Returns the id: a hash of the deletions, each with its reason. Plans that delete the same for the same reasons have the same

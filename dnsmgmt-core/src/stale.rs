@@ -1,6 +1,7 @@
 //! What is stale and is cleaned up: decided on a listing, without asking anybody. One file for each reason.
 
 pub mod containers;
+pub mod leases;
 pub mod orphans;
 pub mod suffix;
 
@@ -18,6 +19,8 @@ pub enum Job {
     Orphans,
     /// What no container wants any more.
     Containers,
+    /// What nobody keeps alive any more.
+    Leases,
 }
 
 impl Job {
@@ -26,6 +29,7 @@ impl Job {
         match self {
             Self::Orphans => "orphans",
             Self::Containers => "containers",
+            Self::Leases => "heartbeats",
         }
     }
 
@@ -34,6 +38,7 @@ impl Job {
         match self {
             Self::Orphans => Reason::Unwanted,
             Self::Containers => Reason::NoContainer,
+            Self::Leases => Reason::Expired,
         }
     }
 }
