@@ -54,6 +54,16 @@ impl Brake {
     }
 }
 
+impl Brake {
+    /// Approves a plan, or where it is held what is left of it without its deletions.
+    pub fn approve_in_part(&self, plan: Plan, claims: usize) -> (ApprovedPlan, Option<Box<Held>>) {
+        match self.approve(plan, claims) {
+            Ok(plan) => (plan, None),
+            Err(held) => (ApprovedPlan::by_the_brake(held.plan.clone().keep_deletions(|_| false)), Some(held)),
+        }
+    }
+}
+
 /// Deletions that wait for a person since an earlier run, of whatever job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {

@@ -38,7 +38,7 @@ use crate::provider::{DnsProvider, Types};
 use crate::record::{Record, RecordData, RecordKey, RecordType};
 
 /// What a heartbeat's label begins with.
-const PREFIX: &str = "_heartbeat-";
+pub(crate) const PREFIX: &str = "_heartbeat-";
 /// What the target of a CNAME that carries a heartbeat ends with.
 const CARRIED: &str = ".heartbeat.invalid";
 /// The most characters of an instance.
@@ -249,6 +249,12 @@ pub(crate) fn exclude(provider: &dyn DnsProvider, left: &Record, right: &Record)
     let are_heartbeats = || Heartbeat::of(left).is_some() && Heartbeat::of(right).is_some();
     let zone = provider.id().zone_name();
     provider.capabilities().conflict(left.name(), zone, &left.rtype(), &right.rtype()) && !are_heartbeats()
+}
+
+/// Returns whether a record of that name and type is likely a heartbeat, told fast.
+#[cfg(feature = "repository")]
+pub(crate) fn is_heartbeat(name: &str, rtype: &str) -> bool {
+    name.starts_with(PREFIX) && matches!(rtype, "TXT" | "CNAME")
 }
 
 /// Returns what a heartbeat's name leases.

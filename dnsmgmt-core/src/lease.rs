@@ -201,9 +201,9 @@ fn recall(lease: &mut Lease, before: Option<&Remembered>, must_have: bool, obser
     }
 }
 
-/// Returns what is to be remembered of leases that were looked at after `observed`: nothing of those that never had a heartbeat, and of
-/// those that are not there any more.
-pub fn memory(leases: &[Lease], observed: Duration) -> Memory {
+/// Returns what is to be remembered after a look at the domains that are meant, of which `before` was remembered: nothing of leases that
+/// never had a heartbeat and need none, nor of those that are not there any more. Of other domains it stays as it was.
+pub fn memory(leases: &[Lease], before: Memory, is_meant: &dyn Fn(&Name) -> bool, observed: Duration) -> Memory {
     let look = |lasted: Duration| observed.saturating_sub(lasted);
     let is_known = |lease: &&Lease| !lease.heartbeats.is_empty() || lease.missing.is_some();
     let remember = |lease: &Lease| {
@@ -212,7 +212,8 @@ pub fn memory(leases: &[Lease], observed: Duration) -> Memory {
         let remembered = Remembered { first_seen: lease.first_seen, values, missing, was_kept: lease.was_kept };
         (lease.member.clone(), remembered)
     };
-    leases.iter().filter(is_known).map(remember).collect()
+    let elsewhere = before.into_iter().filter(|(member, _)| !is_meant(&member.domain));
+    elsewhere.chain(leases.iter().filter(is_known).map(remember)).collect()
 }
 
 #[cfg(test)]
@@ -253,7 +254,7 @@ mod tests {
         for (observed, records) in looks {
             let observed = Duration::from_secs(*observed);
             let found = leases(&listing(records), &|_| true, &|_| must_have, &known, observed, at(now));
-            known = memory(&found, observed);
+            known = memory(&found, known, &|_| true, observed);
             last = found.into_iter().next();
         }
         let lease = last?;
@@ -335,10 +336,12 @@ mod tests {
         let nothing = Memory::new();
         assert_eq!(leases(&there, &|_| false, &|_| true, &nothing, Duration::ZERO, at(5)), []);
         let first = leases(&there, &|_| true, &|_| false, &nothing, Duration::ZERO, at(5));
-        let known = memory(&first, Duration::ZERO);
+        let known = memory(&first, nothing, &|_| true, Duration::ZERO);
         let again = leases(&there, &|_| true, &|_| false, &known, Duration::from_secs(60), at(65));
         assert_eq!((again.len(), again[0].first_seen, again[0].heartbeats[0].unchanged.as_secs()), (1, at(5), 60));
         let gone = leases(&Listing::default(), &|_| true, &|_| false, &known, Duration::from_secs(60), at(65));
-        assert!(gone.is_empty() && memory(&gone, Duration::from_secs(60)).is_empty(), "nothing is left to remember");
+        let later = Duration::from_secs(60);
+        assert!(gone.is_empty() && memory(&gone, known.clone(), &|_| true, later).is_empty(), "nothing is left");
+        assert_eq!(memory(&gone, known.clone(), &|_| false, later), known, "but what nobody looked at");
     }
 }

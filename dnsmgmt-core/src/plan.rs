@@ -221,16 +221,21 @@ impl Plan {
     }
 
     /// Returns the plan without the groups that delete what is not to be `kept` in it: they are settled as not tried.
-    pub(crate) fn keep_deletions(mut self, kept: impl Fn(&RecordKey) -> bool) -> Self {
+    pub(crate) fn keep_deletions(self, kept: impl Fn(&RecordKey) -> bool) -> Self {
         let is_kept = |step: &Step| {
             !matches!(step.change, Change::Delete(_))
                 || step.claim == Claim::Tombstone
                 || kept(&step.change.record().key)
         };
-        let (stay, drop): (Vec<_>, Vec<_>) = self.groups.into_iter().partition(|group| group.steps.iter().all(is_kept));
+        self.keep_groups(|group| group.steps.iter().all(is_kept), "it was not in the plan that was approved")
+    }
+
+    /// Returns the plan without the groups that are not to be `kept` in it: they are settled as not tried, and `why`.
+    pub(crate) fn keep_groups(mut self, kept: impl Fn(&StepGroup) -> bool, why: &str) -> Self {
+        let (stay, drop): (Vec<_>, Vec<_>) = self.groups.into_iter().partition(kept);
         for step in drop.into_iter().flat_map(|group| group.steps) {
             let mut outcome = Outcome::of(&step, Fate::NotTried);
-            outcome.notes.push("it was not in the plan that was approved".into());
+            outcome.notes.push(why.into());
             self.settled.push(outcome);
         }
         self.groups = stay;

@@ -2,6 +2,8 @@
 //! verify, write down.
 
 mod clean;
+mod end;
+mod host;
 
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ use crate::source::Wanted;
 use crate::sync::{Decision, Evidence, sync};
 use crate::tracked::TrackedRecord;
 pub use clean::{Cleaning, clean, is_due, preview_clean};
+pub use end::{Ending, end_leases, preview_leases};
+pub use host::{Registered, Registering, preview_registration, register_zone};
 
 /// One run of a program.
 #[derive(Clone, Copy)]
@@ -83,6 +87,19 @@ pub enum ReconcileError {
         scope: Scope,
         /// What it answered.
         source: ProviderError,
+    },
+    /// The provider's clock and ours differ by so much that nothing can be said of the age of a heartbeat.
+    #[error(
+        "the clocks differ: {provider} says that it is {theirs:.0}, and here it is {ours:.0}; heartbeats are not judged until the wrong \
+         one is set"
+    )]
+    Clock {
+        /// The provider.
+        provider: ProviderId,
+        /// What it says.
+        theirs: Timestamp,
+        /// What this machine says.
+        ours: Timestamp,
     },
     /// The listing cannot be believed.
     #[error(transparent)]

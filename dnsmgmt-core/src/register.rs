@@ -169,12 +169,11 @@ impl Host<'_> {
         let heartbeats = self.heartbeats(&name);
         let listed = self.draft.before().records.get(&key).cloned();
         let is_ours = !heartbeats.own.is_empty() || (self.registration.claim_of)(&key).is_some();
-        if let Some(listed) = listed.as_ref().filter(|_| !is_ours && heartbeats.others.is_empty()) {
-            if !self.registration.adopt {
-                return self.leave_alone(listed);
-            }
+        let is_nobodys = !is_ours && heartbeats.others.is_empty() && !self.registration.adopt;
+        if let Some(listed) = listed.as_ref().filter(|_| is_nobodys) {
+            return self.leave_alone(listed);
         }
-        let mut steps = self.beat(&name, carrier, &heartbeats);
+        let mut steps: Vec<Step> = self.beat(&name, carrier, &heartbeats).into_iter().collect();
         match listed {
             None => steps.push(self.creation(self.address(key, proxied, &[]))),
             // What others keep too may be wanted otherwise by them.
@@ -191,22 +190,23 @@ impl Host<'_> {
         if !steps.is_empty() {
             self.draft.ask_together(Vec::new(), steps, &self.marks);
         }
+        for (superfluous, _) in heartbeats.own.iter().skip(1) {
+            let step = self.removal(superfluous);
+            self.draft.ask_together(Vec::new(), vec![step], &self.marks);
+        }
     }
 
-    /// Writes this instance's heartbeat, and takes away what else it wrote there.
-    fn beat(&self, name: &Name, carrier: Carrier, heartbeats: &Heartbeats) -> Vec<Step> {
+    /// Writes this instance's heartbeat, if that is due.
+    fn beat(&self, name: &Name, carrier: Carrier, heartbeats: &Heartbeats) -> Option<Step> {
         let beat = Beat { time: self.registration.now, instance: self.registration.instance.clone() };
         let data = beat.carried_by(carrier);
-        let Some(((last, _), more)) = heartbeats.own.split_first() else {
-            return vec![self.creation(self.heartbeat(name, data, None))];
+        let Some((last, _)) = heartbeats.own.first() else {
+            return Some(self.creation(self.heartbeat(name, data, None)));
         };
-        let superfluous =
-            more.iter().map(|(old, _)| self.step(Change::Delete(old.clone()), self.claim(old), Reason::Withdrawn));
         let new = self.heartbeat(name, data, Some(last));
         let is_to_change = new.key != last.key || !new.agrees_with(last);
-        let refreshed = (self.refresh && is_to_change)
-            .then(|| self.step(Change::Replace { old: last.clone(), new }, self.claim(last), Reason::Refreshed));
-        refreshed.into_iter().chain(superfluous).collect()
+        (self.refresh && is_to_change)
+            .then(|| self.step(Change::Replace { old: last.clone(), new }, self.claim(last), Reason::Refreshed))
     }
 
     /// Returns the record of a heartbeat, switched off where it would be answered with otherwise and can be.
@@ -238,10 +238,11 @@ impl Host<'_> {
         let TtlSupport::Seconds { least, most, .. } = self.draft.provider().capabilities().ttl else { return None };
         let is_other = |record: &&Record| own.iter().all(|own| own.key != record.key) && record.proxied != Some(true);
         let other = self.draft.before().records.rrset(name, rtype).find(is_other).and_then(|record| record.ttl);
-        other.or_else(|| self.draft.coming_ttl(name, rtype)).or(Some(match self.registration.ttl {
+        let wanted = || match self.registration.ttl {
             Ttl::Seconds(seconds) => Ttl::Seconds(seconds.clamp(least, most)),
             Ttl::Automatic => Ttl::Automatic,
-        }))
+        };
+        other.or_else(|| self.draft.coming_ttl(name, rtype)).or_else(|| Some(wanted()))
     }
 
     /// Makes a name an alias; what we made of it before gives way.
@@ -271,10 +272,9 @@ impl Host<'_> {
         let heartbeats = self.heartbeats(&name);
         let listed = self.draft.before().records.get(&member.key()).cloned();
         let is_ours = !heartbeats.own.is_empty() || (self.registration.claim_of)(&member.key()).is_some();
-        let remove = |record: &Record| self.step(Change::Delete(record.clone()), self.claim(record), Reason::Withdrawn);
-        let mut steps: Vec<Step> = heartbeats.own.iter().map(|(record, _)| remove(record)).collect();
+        let mut steps: Vec<Step> = heartbeats.own.iter().map(|(record, _)| self.removal(record)).collect();
         let is_last = heartbeats.others.is_empty();
-        steps.extend(listed.iter().filter(|_| is_ours && is_last).map(remove));
+        steps.extend(listed.iter().filter(|_| is_ours && is_last).map(|record| self.removal(record)));
         if steps.is_empty() {
             return;
         }
@@ -294,6 +294,10 @@ impl Host<'_> {
         let mut step = self.step(Change::Create(record), Claim::Created, Reason::Wanted);
         step.notes.extend(self.draft.beside(step.change.record()));
         step
+    }
+
+    fn removal(&self, record: &Record) -> Step {
+        self.step(Change::Delete(record.clone()), self.claim(record), Reason::Withdrawn)
     }
 
     fn step(&self, change: Change, claim: Claim, reason: Reason) -> Step {

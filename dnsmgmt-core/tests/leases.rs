@@ -63,7 +63,7 @@ impl Lab {
         let listing = self.provider.list(&Scope::Zone).await.unwrap();
         let is_whole = self.is_whole;
         let found = leases(&listing, &|_| true, &|_| is_whole, &self.memory, self.observed, now);
-        self.memory = memory(&found, self.observed);
+        self.memory = memory(&found, std::mem::take(&mut self.memory), &|_| true, self.observed);
         let evidence = LeaseEvidence {
             leases: &found,
             term: Term { threshold: Duration::from_secs(THRESHOLD), now },

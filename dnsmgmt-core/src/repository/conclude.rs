@@ -6,6 +6,7 @@ use super::DnsRepositoryManager;
 use super::error::{Failure, RepositoryError};
 use super::journal::{ChangeId, JournalEntry};
 use super::managed::{Tracking, parse_claim};
+use crate::plan::Reason;
 use crate::provider::{Change, ProviderId};
 use crate::record::Record;
 use crate::record_set::{Listing, Scope};
@@ -33,7 +34,7 @@ impl DnsRepositoryManager {
             for (id, fate) in outcomes {
                 let entry = on.journal().entry(provider, id)?;
                 on.follow(&entry, fate, listing, now)?;
-                on.journal().note(id, fate, is_final(fate).then_some(now))?;
+                on.settle(&entry, fate, is_final(fate).then_some(now))?;
             }
             Ok(())
         })
@@ -63,12 +64,21 @@ impl DnsRepositoryManager {
                     if !is_anothers {
                         on.follow(&entry, fate, Some(listing), now)?;
                     }
-                    on.journal().note(entry.id, fate, Some(now))?;
+                    on.settle(&entry, fate, Some(now))?;
                     settled.push((entry, fate));
                 }
             }
             Ok(settled)
         })
+    }
+
+    /// Writes down a fate; `settled_at` where it is final. A heartbeat that was written well is forgotten: there would be one every few
+    /// minutes.
+    fn settle(&self, entry: &JournalEntry, fate: Fate, settled_at: Option<Timestamp>) -> Result<(), Failure> {
+        match entry.reason == Reason::Refreshed.as_str() && fate.is_settled() {
+            true => self.journal().remove(entry.id),
+            false => self.journal().note(entry.id, fate, settled_at),
+        }
     }
 
     /// Makes the memory follow a change.

@@ -157,6 +157,12 @@ impl Journal<'_> {
         Ok(())
     }
 
+    /// Removes a change.
+    pub(crate) fn remove(&self, id: ChangeId) -> Result<(), Failure> {
+        self.connection.prepare_cached("DELETE FROM dns_changes WHERE id = ?1")?.execute([id.0])?;
+        Ok(())
+    }
+
     /// Returns a change of this zone.
     pub(crate) fn entry(&self, provider: &ProviderId, id: ChangeId) -> Result<JournalEntry, Failure> {
         let found =

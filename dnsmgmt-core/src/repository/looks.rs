@@ -17,6 +17,9 @@ pub const MARKING_JOB: &str = "sync";
 /// The looks at sources that want nothing any more; their provider is the origin.
 const EMPTY_JOB: &str = "empty";
 
+/// The job that ends leases: what it saw of them is measured with its looks alone.
+const LEASE_JOB: &str = "leases";
+
 /// For how long that job had observed the zone `?2` of `?1` at its last look.
 pub(crate) const OBSERVED: &str =
     "(SELECT observed_ms FROM dns_looks WHERE provider = ?1 AND zone = ?2 AND job = 'sync')";
@@ -83,6 +86,25 @@ impl DnsRepositoryManager {
     ) -> Result<Look, RepositoryError> {
         let look = after_last(&self.connection, provider, job, moment, interval);
         look.map_err(|error| error.at(&self.path, "read the last look"))
+    }
+
+    /// Returns for how long the job that ends leases has observed a zone by now, and writes it down if the look is to be `written`. See
+    /// [`Look::after_at_most_two`].
+    pub fn look_at_leases(
+        &mut self,
+        provider: &ProviderId,
+        moment: &Moment,
+        interval: Option<Duration>,
+        written: bool,
+    ) -> Result<Look, RepositoryError> {
+        self.write("write down a look at leases", |on| {
+            let last = last(&on.connection, provider, LEASE_JOB)?;
+            let look = Look::after_at_most_two(last.as_ref(), &as_stored(moment), interval);
+            if written {
+                put(&on.connection, provider, LEASE_JOB, &look, moment)?;
+            }
+            Ok(look)
+        })
     }
 
     /// Writes down that a source which wanted records wants none now, and returns for how long it has been seen so: nothing at the
@@ -167,9 +189,12 @@ fn after_last(
     moment: &Moment,
     interval: Option<Duration>,
 ) -> Result<Look, Failure> {
-    // Counted as it is stored, so that no look gains or loses a part of a millisecond.
-    let moment = Moment { running: row::duration(row::milliseconds(moment.running)), ..moment.clone() };
-    Ok(Look::after(last(connection, provider, job)?.as_ref(), &moment, interval))
+    Ok(Look::after(last(connection, provider, job)?.as_ref(), &as_stored(moment), interval))
+}
+
+/// Counted as it is stored, so that no look gains or loses a part of a millisecond.
+fn as_stored(moment: &Moment) -> Moment {
+    Moment { running: row::duration(row::milliseconds(moment.running)), ..moment.clone() }
 }
 
 fn last(connection: &Connection, provider: &ProviderId, job: &str) -> Result<Option<Look>, Failure> {

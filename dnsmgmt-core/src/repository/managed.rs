@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::error::{Failure, RepositoryError};
 use super::looks::OBSERVED;
 use super::row::{self, Columns};
+use crate::heartbeat;
 use crate::name::Name;
 use crate::origin::Origin;
 use crate::plan::Claim;
@@ -275,16 +276,19 @@ impl ManagedRecordsRepository<'_> {
         Ok(usize::try_from(left).expect("a count"))
     }
 
-    /// Tracks what the cache holds and is not tracked, as known and not ours. Returns how many records that were.
+    /// Tracks what the cache holds and is not tracked, as known and not ours; but no heartbeats, of which there are others every few
+    /// minutes. Returns how many records that were.
     pub(crate) fn know_cached(&self, provider: &ProviderId, now: Timestamp) -> Result<usize, Failure> {
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO dns_tracked_records (provider, zone, name, type, content, ttl, proxied, enabled, comment, record_id,
                  other_ids, app_managed, first_seen, tracked_at, updated_at)
              SELECT provider, zone, name, type, content, ttl, proxied, enabled, comment, record_id, other_ids, 0, ?3, ?3, ?3
              FROM dns_records WHERE provider = ?1 AND zone = ?2 AND tracked_at IS NULL
+                 AND (type NOT IN ('TXT', 'CNAME') OR substr(name, 1, length(?4)) <> ?4)
              ON CONFLICT DO NOTHING",
         )?;
-        Ok(statement.execute(params![provider.name, provider.zone.as_str(), row::time(now)])?)
+        let zone = provider.zone.as_str();
+        Ok(statement.execute(params![provider.name, zone, row::time(now), heartbeat::PREFIX])?)
     }
 
     /// Marks what the cache lacks as gone, and unmarks what was gone and is back. Returns how many of each.

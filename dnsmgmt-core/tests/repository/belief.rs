@@ -1,8 +1,9 @@
 //! Listings that lack too much.
 
+use dnsmgmt_core::name::Name;
 use dnsmgmt_core::plan::{Claim, Reason, Step};
 use dnsmgmt_core::provider::{Change, RunId};
-use dnsmgmt_core::record::Record;
+use dnsmgmt_core::record::{Record, RecordData, RecordType};
 use dnsmgmt_core::record_set::{Listing, Scope};
 use dnsmgmt_core::report::Fate;
 use dnsmgmt_core::repository::{Belief, ChangeId, DnsRepositoryManager};
@@ -145,4 +146,32 @@ fn only_the_scope_is_compared() {
     assert!(!ask(names(0..5)));
     assert!(ask(Scope::Under(record("n1.example", "10.0.0.1").key.name)));
     assert!(!ask(Scope::Under(home().zone)));
+}
+
+#[test]
+fn a_heartbeat_that_was_written_anew_is_not_missing_and_one_that_is_gone_is() {
+    let place = Place::new();
+    let mut repository = place.open();
+    let beats = |time: u64, count: u8| {
+        listing((1..=count).map(|host| {
+            let name = Name::parse(&format!("_heartbeat-10-0-0-{host}.example")).unwrap();
+            Record::new(name, RecordData::parse(&RecordType::Txt, &format!("{time},host-{host}")).unwrap())
+        }))
+    };
+    repository.refresh(&home(), &Scope::Zone, &beats(1, 10), noon_and(0)).unwrap();
+    let mut believe = |listing| repository.believe(&home(), &Scope::Zone, &listing, RunId(1), 30).unwrap();
+    assert_eq!(believe(beats(2, 10)), Belief::Believed);
+    assert!(matches!(believe(beats(2, 5)), Belief::Implausible { missing: 5, held: 10, .. }));
+}
+
+#[test]
+fn heartbeats_of_others_do_not_become_known_records() {
+    let place = Place::new();
+    let mut repository = place.open();
+    let name = |text: &str| Name::parse(text).unwrap();
+    let beat = RecordData::parse(&RecordType::Txt, "1,host").unwrap();
+    let there = [Record::new(name("_heartbeat-10-0-0-1.example"), beat), record("_heartbeats.example", "10.0.0.1")];
+    repository.synchronize(&home(), &listing(there), noon_and(0)).unwrap();
+    let known = repository.managed_records().get_tracked_records(&home(), std::time::Duration::ZERO).unwrap();
+    assert_eq!(known.iter().map(|known| known.record.name().as_str()).collect::<Vec<_>>(), ["_heartbeats.example"]);
 }

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use dnsmgmt_core::heartbeat::Member;
+use dnsmgmt_core::lease::{Memory, Remembered};
 use dnsmgmt_core::moment::Moment;
+use dnsmgmt_core::name::Name;
 use dnsmgmt_core::plan::{Claim, PlanId, Reason, Step};
 use dnsmgmt_core::provider::{Change, RunId};
+use dnsmgmt_core::record::{RecordData, RecordType};
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_core::repository::{DnsRepositoryManager, MARKING_JOB};
 use dnsmgmt_core::tracked::OrphanReason;
@@ -39,7 +43,21 @@ fn place() -> Place {
     repository.refresh(&home(), &Scope::Zone, &repository_listing(&repository), noon_and(4)).unwrap();
     repository.hold(PlanId(1), &home(), [(&web.key, Reason::Unwanted)], noon_and(4)).unwrap();
     repository.check_endpoint(&home(), "/etc/zone", noon_and(4)).unwrap();
+    lease(&mut repository);
     place
+}
+
+/// Lets a heartbeat be seen, and be seen again a minute later.
+fn lease(repository: &mut DnsRepositoryManager) {
+    let member = Member { domain: Name::parse("all.example").unwrap(), address: "10.0.0.7".parse().unwrap() };
+    let value = RecordData::parse(&RecordType::Txt, "1,web-01").unwrap();
+    let values = [(value, Duration::ZERO)].into();
+    let seen = Remembered { first_seen: noon_and(1), values, missing: None, was_kept: true };
+    repository.remember_leases(&home(), &Memory::new(), &[(member, seen)].into()).unwrap();
+    for seconds in [100, 160] {
+        let moment = Moment { now: noon_and(2), boot: "a".into(), running: Duration::from_secs(seconds) };
+        repository.look_at_leases(&home(), &moment, None, true).unwrap();
+    }
 }
 
 fn look(repository: &mut DnsRepositoryManager, seconds: u64) {
@@ -87,6 +105,7 @@ fn the_examples_answer_as_they_say() {
         vec!["web.example note mine"],
         vec!["2026-01-01T12:00:03.000Z create A 10.0.0.1 requested never settled"],
         vec!["0000000000000001 home web.example A 10.0.0.1 unwanted"],
+        vec!["all.example 10.0.0.7 \"1,web-01\" 60"],
         vec!["home example /etc/zone 2026-01-01T12:00:04.000Z"],
     ];
     assert_eq!(queries.len(), answers.len());

@@ -1,0 +1,194 @@
+//! The clean-up of leases that are over.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{End, ReconcileError, Reconciled, Run, carry_out_or_hold, list};
+use crate::brake::{Brake, Waiting};
+use crate::condition::holds;
+use crate::heartbeat::Member;
+use crate::lease::{Lease, Memory, TOLERANCE, Term, leases, memory};
+use crate::moment::{Look, Moment};
+use crate::name::Name;
+use crate::observe::observe;
+use crate::plan::{Plan, StepGroup};
+use crate::preserved::Preserved;
+use crate::provider::{Change, DnsProvider, ListingSupport};
+use crate::record_set::{Listing, Scope};
+use crate::repository::DnsRepositoryManager;
+use crate::stale::Job;
+use crate::stale::leases::{LeaseDecision, LeaseEvidence, expired};
+
+/// How old a listing may be when the first deletion is asked for.
+const RECENT: Duration = Duration::from_secs(10);
+
+/// How the leases of a zone are ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// The names whose addresses are leased.
+    pub domains: &'a BTreeSet<Name>,
+    /// Those of them at which every address is ours, also one that never had a heartbeat.
+    pub whole: &'a BTreeSet<Name>,
+    /// How long a lease lasts after its last heartbeat, and for how long it must have been seen unchanged.
+    pub threshold: Duration,
+    /// How far apart runs are, where the configuration says so.
+    pub interval: Option<Duration>,
+    /// Names whose records stay.
+    pub preserved: &'a Preserved,
+    /// Whether the last address of a name stays.
+    pub keep_last_member: bool,
+    /// What holds a plan that deletes too much.
+    pub brake: &'a Brake,
+    /// How long the journal is kept.
+    pub journal_keep: Duration,
+}
+
+/// What was listed, and when.
+struct Looked {
+    /// When the listing began.
+    since: Moment,
+    scope: Scope,
+    listing: Listing,
+    found: Vec<Lease>,
+    term: Term,
+    before: Memory,
+    after: Memory,
+}
+
+/// Decides which leases of a zone are over. Nothing but the cache is written.
+pub async fn preview_leases(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    ending: Ending<'_>,
+    run: Run<'_>,
+) -> Result<(Reconciled<LeaseDecision>, Vec<Lease>), ReconcileError> {
+    let looked = look_at(repository, provider, ending, run, false).await?;
+    let decision = ending.decide(provider, &looked);
+    let waiting = repository.held_at(provider.id())?;
+    let held = ending.brake.approve_beside(decision.plan.clone(), decision.claims, &waiting).err();
+    Ok((Reconciled { decision, settled: Vec::new(), end: End::Previewed(held) }, looked.found))
+}
+
+/// Deletes the addresses of a zone whose leases are over, with their heartbeats, and heartbeats that keep nothing. The caller holds the
+/// provider's lock.
+///
+/// What was seen by an earlier run is the first look, this run's listing the second: if the deletions do not begin within 10 seconds
+/// of it, their names are listed again.
+pub async fn end_leases(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    ending: Ending<'_>,
+    run: Run<'_>,
+) -> Result<(Reconciled<LeaseDecision>, Vec<Lease>), ReconcileError> {
+    let id = provider.id();
+    let looked = look_at(repository, provider, ending, run, true).await?;
+    let now = run.now();
+    let settled = repository.settle_by_looking(id, &looked.scope, &looked.listing, now)?;
+    repository.remember_leases(id, &looked.before, &looked.after)?;
+    repository.prune(now, SignedDuration::try_from(ending.journal_keep).unwrap_or(SignedDuration::MAX))?;
+    let mut decision = ending.decide(provider, &looked);
+    if !decision.plan.is_empty() && is_old(&looked.since, &(run.clock)()) {
+        decision.plan = look_again(provider, decision.plan, run).await?;
+    }
+    let waiting = repository.held_at(id)?;
+    let approved = ending.brake.approve_beside(decision.plan.clone(), decision.claims, &waiting);
+    // What was held of this job and is not in its plan any more is over too: it lives.
+    let is_over = |waiting: &Waiting, plan: &Plan| {
+        waiting.overlaps(plan) || waiting.reasons.iter().all(|reason| reason == Job::Leases.reason().as_str())
+    };
+    let end = carry_out_or_hold(repository, provider, approved, is_over, run).await?;
+    Ok((Reconciled { decision, settled, end }, looked.found))
+}
+
+impl Ending<'_> {
+    fn decide(&self, provider: &dyn DnsProvider, looked: &Looked) -> LeaseDecision {
+        let evidence = LeaseEvidence {
+            leases: &looked.found,
+            term: looked.term,
+            preserved: self.preserved,
+            keep_last_member: self.keep_last_member,
+        };
+        expired(provider, looked.scope.clone(), looked.listing.clone(), evidence)
+    }
+}
+
+async fn look_at(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    ending: Ending<'_>,
+    run: Run<'_>,
+    written: bool,
+) -> Result<Looked, ReconcileError> {
+    let id = provider.id();
+    let since = (run.clock)();
+    let before = repository.leases(id)?;
+    let (scope, listing) = list_leases(repository, provider, ending.domains, &before, run).await?;
+    let moment = (run.clock)();
+    if let Some(theirs) = listing.provider_time.filter(|theirs| is_off(moment.now.duration_since(*theirs))) {
+        return Err(ReconcileError::Clock { provider: id.clone(), theirs, ours: moment.now });
+    }
+    repository.refresh(id, &scope, &listing, moment.now)?;
+    let Look { observed, .. } = repository.look_at_leases(id, &moment, ending.interval, written)?;
+    let is_meant = |name: &Name| ending.domains.contains(name);
+    let is_whole = |name: &Name| ending.whole.contains(name);
+    let found = leases(&listing, &is_meant, &is_whole, &before, observed, moment.now);
+    let after = memory(&found, before.clone(), &is_meant, observed);
+    let term = Term { threshold: ending.threshold, now: moment.now };
+    Ok(Looked { since, scope, listing, found, term, before, after })
+}
+
+/// Lists the zone; where only names can be listed, the domains, and the heartbeats of the addresses that are there or were.
+async fn list_leases(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    domains: &BTreeSet<Name>,
+    before: &Memory,
+    run: Run<'_>,
+) -> Result<(Scope, Listing), ReconcileError> {
+    if provider.capabilities().listing == ListingSupport::Zone {
+        return Ok((Scope::Zone, list(repository, provider, &Scope::Zone, run).await?));
+    }
+    let heartbeat = |member: &Member| member.heartbeat_name().ok();
+    let known = before.keys().filter(|member| domains.contains(&member.domain)).filter_map(heartbeat);
+    let mut names: BTreeSet<Name> = domains.iter().cloned().chain(known).collect();
+    loop {
+        let scope = Scope::Names(names.clone());
+        let listing = list(repository, provider, &scope, run).await?;
+        let there = listing.records.iter().filter_map(Member::of).filter(|member| domains.contains(&member.domain));
+        let count = names.len();
+        names.extend(there.filter_map(|member| heartbeat(&member)));
+        if names.len() == count {
+            return Ok((scope, listing));
+        }
+    }
+}
+
+/// Leaves out of a plan what a listing of its names shows to be otherwise by now.
+async fn look_again(provider: &dyn DnsProvider, plan: Plan, run: Run<'_>) -> Result<Plan, ReconcileError> {
+    let scope: Scope = plan.steps().map(|step| step.change.record().name().clone()).collect();
+    let listing = observe(provider, &scope, run.patience, run.id, run.progress).await;
+    let failed = |source| ReconcileError::Listing { provider: provider.id().clone(), scope: scope.clone(), source };
+    let listing = listing.map_err(failed)?;
+    Ok(plan
+        .keep_groups(|group| is_as_it_was(group, &listing), "it changed between the two looks, so it was left alone"))
+}
+
+fn is_as_it_was(group: &StepGroup, listing: &Listing) -> bool {
+    let is_there = |change: &Change| match change {
+        Change::Delete(record) | Change::Replace { old: record, .. } => listing.records.contains(&record.key),
+        Change::Create(_) => true,
+    };
+    group.steps.iter().all(|step| is_there(&step.change))
+        && group.only_if.iter().all(|condition| holds(condition, listing))
+}
+
+fn is_old(since: &Moment, now: &Moment) -> bool {
+    since.boot != now.boot || now.running.saturating_sub(since.running) > RECENT
+}
+
+/// Returns whether two clocks differ by more than a minute.
+pub(super) fn is_off(difference: SignedDuration) -> bool {
+    difference.unsigned_abs() > TOLERANCE
+}

@@ -1,0 +1,244 @@
+//! The registration of a host.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::end::is_off;
+use super::{CarriedOut, Doubt, ReconcileError, Run, believe, carry_out};
+use crate::brake::{Brake, Held};
+use crate::heartbeat::{Heartbeat, InstanceId, Member};
+use crate::name::Name;
+use crate::observe::observe;
+use crate::plan::Claim;
+use crate::provider::{DnsProvider, ProviderError, ProviderId, Reaction};
+use crate::record::{RecordKey, Ttl};
+use crate::record_set::{Listing, Scope};
+use crate::register::{Refresh, RegisterDecision, Registration, register};
+use crate::report::{Fate, Outcome};
+use crate::repository::{DnsRepositoryManager, RepositoryError};
+
+/// How often a registration is decided anew where somebody changed something between look and change.
+const ROUNDS: usize = 2;
+
+/// What a host registers in one zone, and how.
+#[derive(Clone, Copy)]
+pub struct Registering<'a> {
+    /// Who it is.
+    pub instance: &'a InstanceId,
+    /// The addresses that it has at this zone's names, each with whether it is to be proxied, where that is said.
+    pub wanted: &'a BTreeMap<Member, Option<bool>>,
+    /// What it registered before and has no more.
+    pub withdrawn: &'a BTreeSet<Member>,
+    /// Names that are to be aliases of others.
+    pub aliases: &'a BTreeMap<Name, Name>,
+    /// The TTL of what it writes.
+    pub ttl: Ttl,
+    /// Whether addresses that are there and that nobody keeps become this host's.
+    pub adopt: bool,
+    /// Which heartbeats are written anew.
+    pub refresh: Refresh,
+    /// What holds withdrawals back that are too many.
+    pub brake: &'a Brake,
+}
+
+/// What a registration came to in one zone.
+#[derive(Debug)]
+pub struct Registered {
+    /// What became of each change; of a preview, what is to be done.
+    pub outcomes: Vec<Outcome>,
+    /// What this host keeps alive there.
+    pub leased: BTreeSet<Member>,
+    /// Whether a listing shows all of it.
+    pub is_verified: bool,
+    /// Withdrawals that the brake holds; the rest was done all the same.
+    pub held: Option<Box<Held>>,
+    /// Why nothing was withdrawn, where the listing lacks too much.
+    pub doubt: Option<Doubt>,
+    /// The provider's time, where ours differs from it by more than a minute: it was written instead.
+    pub clock: Option<Timestamp>,
+    /// Whether what became of it was written down. If not, the next run settles it by looking.
+    pub written: Result<(), RepositoryError>,
+}
+
+/// Decides what a host would write in a zone. Nothing but the cache is written.
+pub async fn preview_registration(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    registering: Registering<'_>,
+    run: Run<'_>,
+) -> Result<Registered, ReconcileError> {
+    let look = look(repository, provider, registering, run).await?;
+    let claims = claims(repository, provider.id(), &look.scope)?;
+    let RegisterDecision { plan, leased } = look.decide(provider, registering, &claims);
+    let held = registering.brake.approve(plan.clone(), registering.claims()).err();
+    Ok(Registered {
+        outcomes: plan.preview(),
+        leased,
+        is_verified: plan.is_empty(),
+        held,
+        doubt: look.doubt,
+        clock: look.clock,
+        written: Ok(()),
+    })
+}
+
+/// Lets a host register its addresses in a zone and withdraw those that it has no more. The caller holds the provider's lock.
+pub async fn register_zone(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    registering: Registering<'_>,
+    run: Run<'_>,
+) -> Result<Registered, ReconcileError> {
+    let mut registered = register_once(repository, provider, registering, run).await?;
+    for _ in 1..ROUNDS {
+        if registered.is_verified || !registered.outcomes.iter().any(may_go_another_way) {
+            break;
+        }
+        let mut done = std::mem::take(&mut registered.outcomes);
+        done.retain(|outcome| outcome.fate.is_settled());
+        registered = register_once(repository, provider, registering, run).await?;
+        registered.outcomes.splice(0..0, done);
+    }
+    Ok(registered)
+}
+
+async fn register_once(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    registering: Registering<'_>,
+    run: Run<'_>,
+) -> Result<Registered, ReconcileError> {
+    let (id, instance) = (provider.id(), registering.instance);
+    let look = look(repository, provider, registering, run).await?;
+    if look.doubt.is_none() {
+        repository.settle_by_looking(id, &look.scope, &look.listing, run.now())?;
+    }
+    let claims = claims(repository, id, &look.scope)?;
+    let RegisterDecision { plan, leased } = look.decide(provider, registering, &claims);
+    // Before it is asked for, so that it is withdrawn one day whatever happens now.
+    repository.add_registrations(instance, id, &leased, run.now())?;
+    let (approved, held) = registering.brake.approve_in_part(plan, registering.claims());
+    if let Some(held) = &held {
+        let deletions = held.plan.deletions().map(|step| (&step.change.record().key, step.reason));
+        repository.hold(held.id, id, deletions, run.now())?;
+    }
+    let is_idle = approved.plan().is_empty();
+    let CarriedOut { report, written } = carry_out(repository, provider, approved, run).await?;
+    let seen = report.seen.as_ref().or_else(|| is_idle.then_some(&look.listing));
+    let is_verified = seen.is_some_and(|seen| shows(seen, &leased, instance));
+    let is_left = |member: &Member| seen.is_none_or(|seen| is_left(seen, member, instance, &claims));
+    let gone = registering.withdrawn.iter().filter(|member| look.doubt.is_none() && !is_left(member));
+    let not_leased = registering.wanted.keys().filter(|member| !leased.contains(*member));
+    repository.remove_registrations(instance, id, gone.chain(not_leased))?;
+    Ok(Registered {
+        is_verified,
+        leased,
+        outcomes: report.outcomes,
+        held,
+        doubt: look.doubt,
+        clock: look.clock,
+        written,
+    })
+}
+
+impl Registering<'_> {
+    /// Returns how many leases the host could withdraw.
+    fn claims(&self) -> usize {
+        self.wanted.len() + self.withdrawn.len()
+    }
+}
+
+/// What a host sees before it decides.
+struct Look {
+    scope: Scope,
+    listing: Listing,
+    doubt: Option<Doubt>,
+    clock: Option<Timestamp>,
+    now: Timestamp,
+}
+
+/// Lists what a registration is about. A listing that lacks too much keeps nobody from saying that he lives, only from withdrawing
+/// anything.
+async fn look(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    registering: Registering<'_>,
+    run: Run<'_>,
+) -> Result<Look, ReconcileError> {
+    let id = provider.id();
+    let scope = registering.registration(&|_| None, run.now()).scope();
+    let listing = observe(provider, &scope, run.patience, run.id, run.progress).await;
+    let failed = |source| ReconcileError::Listing { provider: id.clone(), scope: scope.clone(), source };
+    let listing = listing.map_err(failed)?;
+    let doubt = believe(repository, id, &scope, &listing, run)?;
+    let now = run.now();
+    let clock = listing.provider_time.filter(|theirs| is_off(now.duration_since(*theirs)));
+    Ok(Look { scope, doubt, clock, now: clock.unwrap_or(now), listing })
+}
+
+impl Look {
+    fn decide(&self, provider: &dyn DnsProvider, registering: Registering<'_>, claims: &Claims) -> RegisterDecision {
+        let nothing = BTreeSet::new();
+        let withdrawn = if self.doubt.is_some() { &nothing } else { registering.withdrawn };
+        let claim_of = |key: &RecordKey| claims.get(key).copied();
+        let registration = Registering { withdrawn, ..registering }.registration(&claim_of, self.now);
+        register(provider, self.scope.clone(), self.listing.clone(), registration)
+    }
+}
+
+impl<'a> Registering<'a> {
+    fn registration(self, claim_of: &'a dyn Fn(&RecordKey) -> Option<Claim>, now: Timestamp) -> Registration<'a> {
+        let Self { instance, wanted, withdrawn, aliases, ttl, adopt, refresh, .. } = self;
+        Registration { instance, wanted, withdrawn, aliases, ttl, claim_of, adopt, now, refresh }
+    }
+}
+
+/// Why records are ours.
+type Claims = BTreeMap<RecordKey, Claim>;
+
+fn claims(repository: &DnsRepositoryManager, id: &ProviderId, scope: &Scope) -> Result<Claims, RepositoryError> {
+    let mut claims = Claims::new();
+    let Scope::Names(names) = scope else { return Ok(claims) };
+    for name in names {
+        for tracked in repository.managed_records().get_tracked_records_at(id, name, Duration::ZERO)? {
+            claims.extend(tracked.claim.map(|claim| (tracked.record.key, claim)));
+        }
+    }
+    Ok(claims)
+}
+
+/// Returns whether a listing has every address and this instance's heartbeat for it.
+fn shows(seen: &Listing, leased: &BTreeSet<Member>, instance: &InstanceId) -> bool {
+    leased.iter().all(|member| seen.records.contains(&member.key()) && has_heartbeat(seen, member, instance))
+}
+
+fn has_heartbeat(seen: &Listing, member: &Member, instance: &InstanceId) -> bool {
+    heartbeats(seen, member).any(|heartbeat| heartbeat.is_of(instance))
+}
+
+fn heartbeats(seen: &Listing, member: &Member) -> impl Iterator<Item = Heartbeat> {
+    let name = member.heartbeat_name().ok();
+    name.into_iter().flat_map(|name| seen.records.at(&name)).filter_map(Heartbeat::of)
+}
+
+/// Returns whether something of a withdrawn member is there that is this instance's.
+fn is_left(seen: &Listing, member: &Member, instance: &InstanceId, claims: &Claims) -> bool {
+    let key = member.key();
+    let is_alone = heartbeats(seen, member).next().is_none();
+    has_heartbeat(seen, member, instance) || is_alone && claims.contains_key(&key) && seen.records.contains(&key)
+}
+
+/// Returns whether a decision on a new listing may come to something else: where somebody changed the same records meanwhile, or where the
+/// provider said what it cannot do.
+fn may_go_another_way(outcome: &Outcome) -> bool {
+    let cannot_be_asked = |error: &ProviderError| {
+        matches!(error.reaction, Reaction::Unreachable | Reaction::Unauthorized | Reaction::Busy { .. })
+    };
+    match outcome.fate {
+        Fate::Refused | Fate::StillMissing | Fate::Differs => !outcome.error.as_ref().is_some_and(cannot_be_asked),
+        Fate::Present | Fate::AlreadyPresent => true,
+        Fate::Gone | Fate::AlreadyGone | Fate::StillThere | Fate::Unconfirmed | Fate::NotTried => false,
+    }
+}
