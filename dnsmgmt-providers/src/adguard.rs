@@ -4,6 +4,9 @@
 //! What matters most: `rewrite/delete` answers 200 whether or not anything matched, and matches octet by octet, so what goes
 //! back is always the spelling that was listed; `rewrite/update` is the one honest call, because it says when its target is
 //! not there. What a server cannot do is learnt from its answers, never from its version.
+//!
+//! Conditions are honoured as far as that call can: what a group deletes and a condition of it is about is deleted only if it is
+//! still there as it was listed, and what follows it in the group only then.
 
 mod api;
 mod change;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use dnsmgmt_core::name::Name;
-use dnsmgmt_core::provider::{Answer, Attempt, Change, DnsProvider, Group, ProviderError, Reaction, RunId};
+use dnsmgmt_core::provider::{Answer, Attempt, Change, Condition, DnsProvider, Group, ProviderError, Reaction, RunId};
 use dnsmgmt_core::record::{Record, RecordData, RecordType, Ttl};
 use dnsmgmt_core::record_set::{Listing, RecordSet, Scope};
 use dnsmgmt_providers::adguard::{AdGuard, AdGuardConfig, Credentials};
@@ -946,4 +946,42 @@ async fn the_provider_conforms() {
         let config = AdGuardConfig { name: "adguard".into(), url: fake.url(), credentials: None };
         fixtures::conformance::check(&AdGuard::connect(config).unwrap()).await;
     }
+}
+
+// ---- conditions
+
+/// Returns a group that deletes an address with its heartbeat, if that is still the one that was listed.
+fn lease(beat: &str) -> Group {
+    let heartbeat = record("_heartbeat-10-0-0-1.all.example", beat);
+    let only_if = vec![Condition {
+        name: heartbeat.name().clone(),
+        rtype: RecordType::Cname,
+        values: vec![heartbeat.key.data.clone()],
+    }];
+    Group { only_if, changes: vec![Change::Delete(heartbeat), delete("all.example", "10.0.0.1")] }
+}
+
+#[tokio::test]
+async fn what_a_condition_is_about_goes_only_if_it_is_as_it_was_listed_and_the_rest_only_then() {
+    let beat = "5.web-01.heartbeat.invalid";
+    let pairs = [("_heartbeat-10-0-0-1.all.example", beat), ("all.example", "10.0.0.1"), ("all.example", "10.0.0.2")];
+    let attempt = Attempt { number: 1, run: RunId(7) };
+
+    let home = Home::new().await;
+    home.put(&pairs);
+    let before = home.list().await.records;
+    let answers = home.provider.apply(&[lease(beat)], &before, attempt).await;
+    assert!(matches!(answers[..], [Answer::Accepted, Answer::Accepted]), "{answers:?}");
+    assert_eq!(home.pairs(), ["all.example -> 10.0.0.2"]);
+
+    // The host writes a heartbeat between the look and the call.
+    let home = Home::new().await;
+    home.put(&pairs);
+    let before = home.list().await.records;
+    home.fake.take("_heartbeat-10-0-0-1.all.example");
+    home.put(&[("_heartbeat-10-0-0-1.all.example", "9.web-01.heartbeat.invalid")]);
+    let held = home.pairs();
+    let answers = home.provider.apply(&[lease(beat)], &before, attempt).await;
+    assert!(matches!(answers[..], [Answer::ConditionFailed, Answer::ConditionFailed]), "{answers:?}");
+    assert_eq!(home.pairs(), held);
 }

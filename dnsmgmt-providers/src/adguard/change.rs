@@ -51,6 +51,7 @@ impl<'a> Work<'a> {
             for change in &group.changes {
                 let answer = match &stopped {
                     Some(reason) => after(reason, change),
+                    None if is_conditional(change, group) => self.remove_if_there(change.record()).await,
                     None => self.change(change).await,
                 };
                 if stopped.is_none() && matches!(answer, Answer::ConditionFailed | Answer::Failed(_)) {
@@ -63,6 +64,27 @@ impl<'a> Work<'a> {
             }
         }
         answers
+    }
+
+    /// Deletes a record only if it is still there, in the one way that tells: it becomes a tombstone first. Of a group with conditions
+    /// this is the step that asks whether they hold.
+    async fn remove_if_there(&self, record: &Record) -> Answer {
+        self.in_part.store(false, Ordering::Relaxed);
+        let renamed = async {
+            let copies = self.before.get(&record.key).map(Spelling::of_copies).unwrap_or_default();
+            let going = self.rename(copies).await?;
+            if going.is_empty() {
+                return Ok(Answer::ConditionFailed);
+            }
+            self.delete_all(going).await?;
+            Ok(Answer::Accepted)
+        };
+        let answer = renamed.await.unwrap_or_else(Answer::Failed);
+        if self.in_part.load(Ordering::Relaxed) {
+            made_in_part(answer, &Change::Delete(record.clone()))
+        } else {
+            answer
+        }
     }
 
     async fn change(&self, change: &Change) -> Answer {
@@ -287,6 +309,12 @@ fn without_one(mut copies: Vec<Spelling>, gone: &Spelling) -> Vec<Spelling> {
         copies.swap_remove(index);
     }
     copies
+}
+
+/// Returns whether a condition of the group is about what the change deletes.
+fn is_conditional(change: &Change, group: &Group) -> bool {
+    let Change::Delete(record) = change else { return false };
+    group.only_if.iter().any(|condition| condition.name == *record.name() && condition.rtype == record.rtype())
 }
 
 /// Returns the answer to a change that was not tried because of one before it.
