@@ -18,6 +18,16 @@ const SHOWN: usize = 200;
 
 /// Returns the one kind of client that is used here: no redirects, because a followed one turns a change into a question.
 pub(crate) fn client() -> Result<Client, ProviderError> {
+    client_bound_to(None)
+}
+
+/// Returns a client that connects from that address of ours, and so to addresses of its family alone.
+#[cfg(feature = "addresses")]
+pub(crate) fn client_from(address: std::net::IpAddr) -> Result<Client, ProviderError> {
+    client_bound_to(Some(address))
+}
+
+fn client_bound_to(address: Option<std::net::IpAddr>) -> Result<Client, ProviderError> {
     // A second call finds it installed, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = || {
@@ -26,6 +36,7 @@ pub(crate) fn client() -> Result<Client, ProviderError> {
             .connect_timeout(CONNECT)
             .timeout(EXCHANGE)
             .redirect(reqwest::redirect::Policy::none())
+            .local_address(address)
     };
     builder().build().or_else(|_| bundled_roots(builder())).map_err(|error| {
         ProviderError::new(Reaction::Refused, "set up the HTTP client", innermost(&error))

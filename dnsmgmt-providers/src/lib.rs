@@ -10,6 +10,8 @@
 //! With the feature `config`, [`config`] reads `dnsmgmt.toml` and variables, [`connect`] turns them into a provider, and [`source`]
 //! opens what says which records there should be.
 
+#[cfg(feature = "addresses")]
+pub mod addresses;
 #[cfg(feature = "adguard")]
 pub mod adguard;
 #[cfg(feature = "cloudflare")]
