@@ -33,6 +33,9 @@ pub struct Registration<'a> {
     pub wanted: &'a BTreeMap<Member, Option<bool>>,
     /// What it registered before and has no more.
     pub withdrawn: &'a BTreeSet<Member>,
+    /// Whether an address that this host kept alive before is kept alive although nobody knows that the host still has it: for a host without
+    /// a memory, which has to look for such ones.
+    pub keeps: Option<&'a (dyn Fn(&Member) -> bool + Sync)>,
     /// Names that are to be aliases of others.
     pub aliases: &'a BTreeMap<Name, Name>,
     /// The TTL of what it writes, where the provider has no other.
@@ -71,8 +74,11 @@ pub struct RegisterDecision {
 }
 
 impl Registration<'_> {
-    /// Returns the names that have to be listed for the decision.
+    /// Returns what has to be listed for the decision.
     pub fn scope(&self) -> Scope {
+        if self.keeps.is_some() {
+            return Scope::Zone;
+        }
         let members = || self.wanted.keys().chain(self.withdrawn);
         let heartbeats = members().filter_map(|member| member.heartbeat_name().ok());
         members().map(|member| member.domain.clone()).chain(heartbeats).chain(self.aliases.keys().cloned()).collect()
@@ -91,9 +97,13 @@ pub fn register(
     let draft = Draft::on(provider, scope, before);
     let carrier = Carrier::among(&provider.capabilities().types);
     let mut host = Host { registration, carrier, marks, origins, draft, leased: BTreeSet::new(), refresh: true };
-    host.refresh = host.is_to_refresh();
+    let found = host.found();
+    host.refresh = host.is_to_refresh(&found);
     for (member, proxied) in registration.wanted {
         host.keep(member, *proxied);
+    }
+    for member in &found {
+        host.keep(member, None);
     }
     for (alias, target) in registration.aliases {
         host.alias(alias, target);
@@ -129,7 +139,16 @@ struct Heartbeats {
 }
 
 impl Host<'_> {
-    fn is_to_refresh(&self) -> bool {
+    /// Returns what this host kept alive before, is not known to want, and keeps.
+    fn found(&self) -> BTreeSet<Member> {
+        let Some(keeps) = self.registration.keeps else { return BTreeSet::new() };
+        let heartbeats = self.draft.before().records.iter().filter_map(Heartbeat::of);
+        let own = heartbeats.filter(|heartbeat| heartbeat.is_of(self.registration.instance));
+        let members = own.map(|heartbeat| heartbeat.member);
+        members.filter(|member| !self.registration.wanted.contains_key(member) && keeps(member)).collect()
+    }
+
+    fn is_to_refresh(&self, found: &BTreeSet<Member>) -> bool {
         let Refresh::IfLate { lease, interval } = self.registration.refresh else { return true };
         let is_late = |member: &Member| {
             let Ok(name) = member.heartbeat_name() else { return false };
@@ -137,7 +156,7 @@ impl Host<'_> {
             let time = own.first().and_then(|(_, heartbeat)| heartbeat.time);
             time.is_none_or(|time| is_late(self.registration.now.duration_since(time), interval, lease))
         };
-        self.registration.wanted.keys().any(is_late)
+        self.registration.wanted.keys().chain(found).any(is_late)
     }
 
     fn heartbeats(&self, name: &Name) -> Heartbeats {

@@ -93,6 +93,7 @@ impl World {
             instance: &instance,
             wanted: &wanted,
             withdrawn: &withdrawn,
+            keeps: None,
             aliases: &BTreeMap::new(),
             ttl: Ttl::Seconds(120),
             adopt: false,

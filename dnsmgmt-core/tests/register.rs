@@ -32,6 +32,7 @@ struct Has<'a> {
     claims: &'a [&'a str],
     interval: Option<u64>,
     if_late: bool,
+    keeps: bool,
 }
 
 impl Lab {
@@ -56,6 +57,7 @@ impl Lab {
             instance: &instance,
             wanted: &wanted,
             withdrawn: &withdrawn,
+            keeps: has.keeps.then_some(&|_: &Member| true),
             aliases: &aliases,
             ttl: Ttl::Seconds(120),
             claim_of: &claim_of,
@@ -297,4 +299,16 @@ async fn what_is_proxied_is_so_only_where_that_can_be_and_keeps_the_ttl_of_its_p
     let lab = Lab::new();
     let (report, _) = lab.host("a", 1000, Has { proxied: Some(true), ..here(&["203.0.113.1"]) }).await;
     assert!(report.is_settled(), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_host_without_a_memory_finds_what_it_kept_and_cannot_tell_about() {
+    let lab = Lab::new();
+    lab.host("a", 1000, here(&["10.0.0.1", "203.0.113.7"])).await;
+    lab.host("b", 1000, here(&["203.0.113.8"])).await;
+    let (_, leased) = lab.host("a", 1600, Has { keeps: true, ..here(&["10.0.0.1"]) }).await;
+    assert_eq!(leased, 2);
+    let beats: Vec<_> = lab.holds().into_iter().filter(|line| line.contains("TXT")).collect();
+    let expected = [("10-0-0-1", "1600,a"), ("203-0-113-7", "1600,a"), ("203-0-113-8", "1000,b")];
+    assert_eq!(beats, expected.map(|(address, beat)| format!("_heartbeat-{address}.all.example TXT \"{beat}\"")));
 }

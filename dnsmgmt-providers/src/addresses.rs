@@ -61,5 +61,9 @@ fn may_be_public(address: IpAddr) -> bool {
         IpAddr::V4(address) => !address.is_link_local() && !address.is_broadcast(),
         IpAddr::V6(address) => !address.is_unicast_link_local() && address.to_ipv4_mapped().is_none(),
     };
-    is_reachable && !is_private(address) && !address.is_loopback() && !address.is_unspecified() && !address.is_multicast()
+    is_reachable
+        && !is_private(address)
+        && !address.is_loopback()
+        && !address.is_unspecified()
+        && !address.is_multicast()
 }

@@ -26,6 +26,7 @@ mod database;
 pub(crate) mod diagnostic;
 mod docker;
 mod file;
+mod heartbeat;
 mod live;
 mod policy;
 mod provider;
@@ -44,12 +45,13 @@ pub use database::{Database, NamedBy};
 pub use diagnostic::Diagnostic;
 use diagnostic::Source;
 use file::File;
+pub use heartbeat::Heartbeat;
 pub use policy::Policy;
 pub use provider::{Kind, Origin, Provider};
 pub use select::Target;
 pub(crate) use select::{Bound, CloudflareToken};
 pub(crate) use table::list;
-use vars::{CONFIG, Carrier, PROVIDER, unreadable};
+use vars::{CLEANUP_INTERVAL, CONFIG, Carrier, PROVIDER, unreadable};
 pub use vars::{Environment, VARIABLES, Variable};
 pub use whole::Whole;
 
@@ -92,8 +94,9 @@ impl Settings {
         if let Some(sources) = policy::of_variable(&environment)? {
             file.policy.sources = sources;
         }
-        file.policy.cleanup_interval = policy::cleanup_interval(&environment)?;
-        let alone = alone::providers(&environment);
+        file.policy.cleanup_interval = environment.seconds(&CLEANUP_INTERVAL)?;
+        let (mut warnings, alone) = (warnings, alone::providers(&environment));
+        warnings.extend(environment.unknown());
         let provider = environment.value(&PROVIDER)?.map(|value| (value.text, value.carrier));
         Ok(Self { environment, path, searched, file, alone, provider, warnings })
     }
@@ -111,6 +114,14 @@ impl Settings {
     /// Returns how records are kept true: what the file says, `DNSMGMT_SOURCES` instead of its `sources`, and the defaults.
     pub fn policy(&self) -> &Policy {
         &self.file.policy
+    }
+
+    /// Returns how a machine registers, and how leases are kept and ended: what variables say, else what the file says.
+    ///
+    /// # Errors
+    /// If a variable is wrong, or what is said does not fit together.
+    pub fn heartbeat(&self) -> Result<Heartbeat, Diagnostic> {
+        self.file.heartbeat.with(&self.environment)
     }
 
     /// Returns every provider that can be named: the file's in its order, then the variables' whose names are free.

@@ -12,7 +12,7 @@ use crate::heartbeat::{Heartbeat, InstanceId, Member};
 use crate::name::Name;
 use crate::observe::observe;
 use crate::plan::Claim;
-use crate::provider::{DnsProvider, ProviderError, ProviderId, Reaction};
+use crate::provider::{DnsProvider, ListingSupport, ProviderError, ProviderId, Reaction};
 use crate::record::{RecordKey, Ttl};
 use crate::record_set::{Listing, Scope};
 use crate::register::{Refresh, RegisterDecision, Registration, register};
@@ -31,6 +31,9 @@ pub struct Registering<'a> {
     pub wanted: &'a BTreeMap<Member, Option<bool>>,
     /// What it registered before and has no more.
     pub withdrawn: &'a BTreeSet<Member>,
+    /// Whether an address that this host kept alive before is kept alive although nobody knows that the host still has it: for a host without
+    /// a memory. The whole zone is listed then.
+    pub keeps: Option<&'a (dyn Fn(&Member) -> bool + Sync)>,
     /// Names that are to be aliases of others.
     pub aliases: &'a BTreeMap<Name, Name>,
     /// The TTL of what it writes.
@@ -69,6 +72,7 @@ pub async fn preview_registration(
     registering: Registering<'_>,
     run: Run<'_>,
 ) -> Result<Registered, ReconcileError> {
+    let registering = registering.as_far_as_listed(provider);
     let look = look(repository, provider, registering, run).await?;
     let claims = claims(repository, provider.id(), &look.scope)?;
     let RegisterDecision { plan, leased } = look.decide(provider, registering, &claims);
@@ -91,6 +95,7 @@ pub async fn register_zone(
     registering: Registering<'_>,
     run: Run<'_>,
 ) -> Result<Registered, ReconcileError> {
+    let registering = registering.as_far_as_listed(provider);
     let mut registered = register_once(repository, provider, registering, run).await?;
     for _ in 1..ROUNDS {
         if registered.is_verified || !registered.outcomes.iter().any(may_go_another_way) {
@@ -189,9 +194,15 @@ impl Look {
 }
 
 impl<'a> Registering<'a> {
+    /// Looks for nothing where only names can be listed.
+    fn as_far_as_listed(self, provider: &dyn DnsProvider) -> Self {
+        let keeps = self.keeps.filter(|_| provider.capabilities().listing == ListingSupport::Zone);
+        Self { keeps, ..self }
+    }
+
     fn registration(self, claim_of: &'a dyn Fn(&RecordKey) -> Option<Claim>, now: Timestamp) -> Registration<'a> {
-        let Self { instance, wanted, withdrawn, aliases, ttl, adopt, refresh, .. } = self;
-        Registration { instance, wanted, withdrawn, aliases, ttl, claim_of, adopt, now, refresh }
+        let Self { instance, wanted, withdrawn, keeps, aliases, ttl, adopt, refresh, .. } = self;
+        Registration { instance, wanted, withdrawn, keeps, aliases, ttl, claim_of, adopt, now, refresh }
     }
 }
 

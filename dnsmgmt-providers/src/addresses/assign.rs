@@ -162,20 +162,25 @@ mod tests {
         let own = [("eth0", "192.168.1.10"), ("eth0", "fd00::10"), ("docker0", "172.17.0.1"), ("tun0", "10.8.0.2")];
         let found = found(&own, Some("203.0.113.7"), Some("2001:db8::10"));
         let assigned = assign(&domains(), &Chosen::default(), Some(true), &found);
-        assert_eq!(shown(&assigned), [
-            "10.8.0.2 at all.example",
-            "192.168.1.10 at all.example",
-            "203.0.113.7 at all.example",
-            "2001:db8::10 at all.example",
-            "fd00::10 at all.example",
-            "203.0.113.7 at ext.example",
-            "10.8.0.2 at in.example",
-            "192.168.1.10 at in.example",
-            "fd00::10 at in.example",
-            "2001:db8::10 at v6.example",
-            "10.8.0.2 at vpn.example",
-        ]);
-        assert!(assigned.undetermined.is_empty() && assigned.empty.iter().all(|(name, _)| name.as_str() != "all.example"));
+        assert_eq!(
+            shown(&assigned),
+            [
+                "10.8.0.2 at all.example",
+                "192.168.1.10 at all.example",
+                "203.0.113.7 at all.example",
+                "2001:db8::10 at all.example",
+                "fd00::10 at all.example",
+                "203.0.113.7 at ext.example",
+                "10.8.0.2 at in.example",
+                "192.168.1.10 at in.example",
+                "fd00::10 at in.example",
+                "2001:db8::10 at v6.example",
+                "10.8.0.2 at vpn.example",
+            ]
+        );
+        assert!(
+            assigned.undetermined.is_empty() && assigned.empty.iter().all(|(name, _)| name.as_str() != "all.example")
+        );
         for (member, proxied) in &assigned.wanted {
             assert_eq!(proxied.is_some(), !is_private(member.address), "{member}: private addresses are never proxied");
         }
@@ -196,7 +201,8 @@ mod tests {
         let before = |members: &[(&str, &str)]| -> BTreeSet<Member> {
             members.iter().map(|(at, address)| Member { domain: name(at), address: address.parse().unwrap() }).collect()
         };
-        let registered = before(&[("ext.example", "203.0.113.7"), ("in.example", "10.0.0.1"), ("old.example", "10.0.0.1")]);
+        let registered =
+            before(&[("ext.example", "203.0.113.7"), ("in.example", "10.0.0.1"), ("old.example", "10.0.0.1")]);
         let nothing = assign(&domains(), &Chosen::default(), None, &found(&[("eth0", "10.0.0.2")], None, None));
         let (kept, withdrawn) = nothing.compare(&registered);
         assert_eq!(kept, before(&[("ext.example", "203.0.113.7")]), "an outage of an address service deletes nothing");
@@ -204,7 +210,10 @@ mod tests {
 
         let down = assign(&domains(), &Chosen::default(), None, &found(&[], Some("203.0.113.8"), None));
         let (kept, withdrawn) = down.compare(&registered);
-        assert_eq!((kept.len(), withdrawn), (0, before(&[("ext.example", "203.0.113.7"), ("old.example", "10.0.0.1")])));
+        assert_eq!(
+            (kept.len(), withdrawn),
+            (0, before(&[("ext.example", "203.0.113.7"), ("old.example", "10.0.0.1")]))
+        );
 
         let blind = Found { interfaces: None, ..found(&[], Some("203.0.113.7"), None) };
         let (kept, withdrawn) = assign(&domains(), &Chosen::default(), None, &blind).compare(&registered);

@@ -122,7 +122,8 @@ mod tests {
         }
         let named = Chosen { interfaces: vec![pattern("docker*")], ..Chosen::default() };
         assert!(counts(&named, "docker0", "172.17.0.1") && !counts(&named, "eth0", "10.0.0.1"));
-        let but = Chosen { interfaces: vec![pattern("e*")], exclude_interfaces: vec![pattern("*1")], ..Chosen::default() };
+        let but =
+            Chosen { interfaces: vec![pattern("e*")], exclude_interfaces: vec![pattern("*1")], ..Chosen::default() };
         assert!(counts(&but, "eth0", "10.0.0.1") && !counts(&but, "eth1", "10.0.0.1"));
     }
 

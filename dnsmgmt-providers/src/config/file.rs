@@ -12,6 +12,7 @@ use crate::dns::{Server, ServerError};
 use super::check;
 use super::diagnostic::{Diagnostic, Source};
 use super::docker::{self, Docker};
+use super::heartbeat;
 use super::policy::{self, Policy};
 use super::provider::{API_KEY, Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
 use super::rfc2136;
@@ -19,13 +20,14 @@ use super::table::{self, Table, Text, list};
 use super::traefik::{self, Traefik};
 
 /// What may stand at the top of the file. What a further program reads from it is one more key here.
-pub(crate) const TOP_LEVEL: [&str; 11] = [
+pub(crate) const TOP_LEVEL: [&str; 12] = [
     "default",
     "database",
     "providers",
     "sources",
     "docker",
     "traefik",
+    "heartbeat",
     "grace",
     "max_delete",
     "preserved",
@@ -67,6 +69,8 @@ pub(crate) struct File {
     pub(crate) docker: Docker,
     /// What `[traefik]` says.
     pub(crate) traefik: Option<Traefik>,
+    /// What `[heartbeat]` says.
+    pub(crate) heartbeat: heartbeat::File,
     /// A warning for each secret that stands in the file itself.
     pub(crate) inline_secrets: Vec<Diagnostic>,
 }
@@ -88,6 +92,7 @@ pub(crate) fn read(source: &Source) -> Result<File, Diagnostic> {
     file.policy = policy::read(&top)?;
     file.docker = docker::read(&top)?;
     file.traefik = traefik::read(&top, &mut file.inline_secrets)?;
+    file.heartbeat = heartbeat::read(&top)?;
     file.default = default(&top, &file.providers)?;
     Ok(file)
 }
@@ -117,7 +122,7 @@ fn provider(name: &str, table: &Table<'_>, inline: &mut Vec<Diagnostic>) -> Resu
             url: table.text("url")?.map(|text| url(table, text)).transpose()?,
             token: secret(table, &TOKEN, inline)?.unwrap_or_else(|| left_out(table, &TOKEN)),
             zones: cloud_zones(table)?,
-            batch: batch(table)?,
+            batch: table.number("batch", 1..=MOST_BATCH)?,
             comment: comment(table)?,
             budget: Budget::default(),
         },
@@ -203,17 +208,6 @@ pub(crate) fn left_out(table: &Table<'_>, key: &'static SecretKey) -> Secret {
 pub(super) fn url(table: &Table<'_>, text: Text<'_>) -> Result<String, Diagnostic> {
     check::url(text.text).map_err(|why| table.source.wrong(text.at, why))?;
     Ok(text.text.into())
-}
-
-fn batch(table: &Table<'_>) -> Result<Option<usize>, Diagnostic> {
-    let Some((_, _, value)) = table.entry("batch") else { return Ok(None) };
-    let number = match value.get_ref() {
-        DeValue::Integer(number) => usize::from_str_radix(number.as_str(), number.radix()).ok(),
-        _ => None,
-    };
-    let within = number.filter(|number| (1..=MOST_BATCH).contains(number));
-    let wrong = || table.source.wrong(value.span(), format!("`batch` must be a number from 1 to {MOST_BATCH}"));
-    within.ok_or_else(wrong).map(Some)
 }
 
 fn comment(table: &Table<'_>) -> Result<Option<String>, Diagnostic> {

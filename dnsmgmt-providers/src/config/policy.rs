@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::diagnostic::Diagnostic;
 use super::table::{Table, Text};
-use super::vars::{CLEANUP_INTERVAL, Environment, SOURCES};
+use super::vars::{Environment, SOURCES};
 use crate::{duration, source};
 
 /// How records are kept true.
@@ -64,15 +64,6 @@ pub(crate) fn of_variable(environment: &Environment) -> Result<Option<Vec<String
     let Some(value) = environment.value(&SOURCES)? else { return Ok(None) };
     let sources = value.text.split(',').map(str::trim).filter(|text| !text.is_empty());
     Ok(Some(sources.map(str::to_owned).collect()))
-}
-
-/// Returns how far apart the runs of a clean-up are, where the variable says so.
-pub(crate) fn cleanup_interval(environment: &Environment) -> Result<Option<Duration>, Diagnostic> {
-    let Some(value) = environment.value(&CLEANUP_INTERVAL)? else { return Ok(None) };
-    match value.text.trim().parse() {
-        Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds))),
-        _ => Err(value.wrong(format!("`{}` is not a number of seconds, such as 300", value.text))),
-    }
 }
 
 fn sources(top: &Table<'_>) -> Result<Vec<String>, Diagnostic> {

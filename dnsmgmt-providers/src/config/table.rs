@@ -1,6 +1,6 @@
 //! Reading TOML as a tree in which every error knows its key.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 
 use toml::Spanned;
@@ -93,6 +93,18 @@ impl<'a> Table<'a> {
             DeValue::Boolean(flag) => Ok(Some(*flag)),
             other => Err(self.mistyped(key, at, "true or false", other)),
         }
+    }
+
+    /// Returns a number within a range.
+    pub(crate) fn number(&self, key: &str, range: RangeInclusive<usize>) -> Result<Option<usize>, Diagnostic> {
+        let Some((_, _, value)) = self.entry(key) else { return Ok(None) };
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => usize::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        let (least, most) = (range.start(), range.end());
+        let wrong = || self.source.wrong(value.span(), format!("`{key}` must be a number from {least} to {most}"));
+        number.filter(|number| range.contains(number)).ok_or_else(wrong).map(Some)
     }
 
     /// Returns the strings of an array; none where the key is not there or the array is empty.

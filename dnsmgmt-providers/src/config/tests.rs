@@ -11,11 +11,13 @@ use tempfile::TempDir;
 use super::diagnostic::Source;
 use super::docker::{DOCKER, HOST};
 use super::file::{self, CLOUDFLARE_ZONE, TOP_LEVEL, ZONEFILE_ZONE};
+use super::heartbeat::{HEARTBEAT, RANGE};
 use super::traefik::TRAEFIK;
 use super::whole::WHOLE;
 use super::{Bound, Diagnostic, Environment, Kind, Settings, Target, VARIABLES};
 use crate::cloudflare::CloudflareZone;
 
+mod heartbeat;
 mod live;
 
 /// Every secret in these tests has it, and no text that is shown may.
@@ -844,7 +846,7 @@ mod the_documentation {
             assert!(TEXT.contains(&format!("`{}`", variable.name)), "{} is missing", variable.name);
         }
         let keys = Kind::ALL.into_iter().flat_map(file::keys).chain(&ZONEFILE_ZONE).chain(&CLOUDFLARE_ZONE);
-        let keys = keys.chain(&DOCKER).chain(&HOST).chain(&WHOLE).chain(&TRAEFIK);
+        let keys = keys.chain(&DOCKER).chain(&HOST).chain(&WHOLE).chain(&TRAEFIK).chain(&HEARTBEAT).chain(&RANGE);
         for key in keys.chain(&TOP_LEVEL) {
             assert!(
                 TEXT.contains(&format!("`{key}`")) || TEXT.contains(&format!("`[{key}.NAME]`")),

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fmt, fs, io};
 
 use super::diagnostic::Diagnostic;
+
+/// What the names of our own variables begin with.
+const OWN_PREFIX: &str = "DNSMGMT_";
 
 /// A variable that programs read.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +30,34 @@ pub(crate) const CLEANUP_INTERVAL: Variable = Variable {
     name: "CLEANUP_INTERVAL_SECONDS",
     meaning: "how far apart the runs of dns-cleanup are; with --interval, by default 300",
 };
+pub(crate) const INSTANCE_ID: Variable = Variable {
+    name: "INSTANCE_ID",
+    meaning: "who this machine is, for dns-heartbeat; else HOSTNAME, else its host name",
+};
+pub(crate) const HOSTNAME: Variable =
+    Variable { name: "HOSTNAME", meaning: "who this machine is, where INSTANCE_ID does not say it" };
+pub(crate) const INTERNAL_DOMAIN: Variable =
+    Variable { name: "INTERNAL_DOMAIN", meaning: "the name of machines' private addresses" };
+pub(crate) const EXTERNAL_DOMAIN: Variable =
+    Variable { name: "EXTERNAL_DOMAIN", meaning: "the name of their public IPv4 addresses" };
+pub(crate) const IPV6_DOMAIN: Variable =
+    Variable { name: "IPV6_DOMAIN", meaning: "the name of their public IPv6 addresses" };
+pub(crate) const COMBINED_DOMAIN: Variable =
+    Variable { name: "COMBINED_DOMAIN", meaning: "the name of all these addresses together" };
+pub(crate) const TOP_LEVEL_DOMAIN: Variable =
+    Variable { name: "TOP_LEVEL_DOMAIN", meaning: "a name that is to be an alias of COMBINED_DOMAIN" };
+pub(crate) const CF_PROXIED: Variable =
+    Variable { name: "CF_PROXIED", meaning: "true where Cloudflare is to proxy a machine's public addresses" };
+pub(crate) const UPDATE_INTERVAL: Variable = Variable {
+    name: "UPDATE_INTERVAL",
+    meaning: "how far apart the runs of dns-heartbeat are, in seconds; with --interval, by default 300",
+};
+pub(crate) const STALE_THRESHOLD: Variable = Variable {
+    name: "STALE_THRESHOLD_SECONDS",
+    meaning: "how long an address is kept after its last heartbeat; by default 900",
+};
+/// What the domain of a numbered range ends with: `IPV4_RANGE_1_DOMAIN` belongs to `IPV4_RANGE_1`.
+pub(crate) const RANGE_DOMAIN: &str = "_DOMAIN";
 pub(crate) const ZONEFILE_PATH: Variable = Variable { name: "ZONEFILE_PATH", meaning: "the path of a zone file" };
 pub(crate) const ZONEFILE_ORIGIN: Variable =
     Variable { name: "ZONEFILE_ORIGIN", meaning: "the zone of the zone file, where the file does not say it" };
@@ -93,12 +125,22 @@ pub(crate) const TRAEFIK_API_PASSWORD: Variable =
     Variable { name: "TRAEFIK_API_PASSWORD", meaning: "that user's password" };
 
 /// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
-pub const VARIABLES: [&Variable; 34] = [
+pub const VARIABLES: [&Variable; 44] = [
     &CONFIG,
     &PROVIDER,
     &DB,
     &SOURCES,
     &CLEANUP_INTERVAL,
+    &INSTANCE_ID,
+    &HOSTNAME,
+    &INTERNAL_DOMAIN,
+    &EXTERNAL_DOMAIN,
+    &IPV6_DOMAIN,
+    &COMBINED_DOMAIN,
+    &TOP_LEVEL_DOMAIN,
+    &CF_PROXIED,
+    &UPDATE_INTERVAL,
+    &STALE_THRESHOLD,
     &ZONEFILE_PATH,
     &ZONEFILE_ORIGIN,
     &ADGUARD_URL,
@@ -159,6 +201,42 @@ impl Environment {
             (Carrier::File { .. }, true) => Err(Diagnostic::new(format!("{carrier} is empty"))),
             (_, empty) => Ok((!empty).then_some(Value { text, carrier })),
         }
+    }
+
+    /// Returns a value that is a number of seconds, not none.
+    pub(crate) fn seconds(&self, variable: &Variable) -> Result<Option<Duration>, Diagnostic> {
+        let Some(value) = self.value(variable)? else { return Ok(None) };
+        match value.text.trim().parse() {
+            Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds))),
+            _ => Err(value.wrong(format!("`{}` is not a number of seconds, such as 300", value.text))),
+        }
+    }
+
+    /// Returns the names of all variables that are set and have a name in UTF-8.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, value)| !value.is_empty()).filter_map(|(name, _)| name.to_str())
+    }
+
+    /// Returns the value of a variable that is read from the environment alone.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.to_str()
+    }
+
+    /// Returns a warning for each variable that has our own prefix and is none of ours: it does nothing.
+    pub(crate) fn unknown(&self) -> Vec<Diagnostic> {
+        let is_known = |name: &str| {
+            let name = name.strip_suffix("_FILE").unwrap_or(name);
+            VARIABLES.iter().any(|variable| variable.name == name)
+        };
+        let ours = VARIABLES.iter().map(|variable| variable.name).filter(|name| name.starts_with(OWN_PREFIX));
+        let ours: Vec<String> = ours.map(|name| format!("`{name}`")).collect();
+        self.names()
+            .filter(|name| name.starts_with(OWN_PREFIX) && !is_known(name))
+            .map(|name| {
+                let warning = Diagnostic::new(format!("`{name}` is set, and no program here knows it"));
+                warning.help(format!("those that begin like that are {}", ours.join(", ")))
+            })
+            .collect()
     }
 
     /// Returns whether there is a value, or a file that is to hold one.
