@@ -12,8 +12,8 @@ use dnsmgmt_program::man::Man;
 
 /// Removes stale DNS records that are ours, and proves it.
 ///
-/// Without a command it does every job that the configuration allows: `orphans`, where there is a database. A record without a claim is
-/// never touched. Where the records are is said by dnsmgmt.toml or by variables; see `docs/configuration.md` and `docs/cleanup.md`.
+/// Without a command it does every job that the configuration allows: `orphans`, where there is a database, and `containers`, where a
+/// source is Docker. A record without a claim is never touched. Where the records are is said by dnsmgmt.toml or by variables; see `docs/configuration.md` and `docs/cleanup.md`.
 #[derive(Debug, Parser)]
 #[command(name = "dns-cleanup", version, max_term_width = 100, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
@@ -37,6 +37,8 @@ const EXIT_STATUS: &str = "Exit status:
 pub(crate) enum Command {
     /// Deletes what is ours and has been wanted by nobody for the whole grace, and forgets what is gone
     Orphans,
+    /// Deletes what no container wants, at two looks: what is ours, and all below suffixes that are ours whole
+    Containers,
     #[command(subcommand)]
     Schedule(Schedule),
     Completions(Completions),
@@ -52,13 +54,14 @@ pub(crate) struct Options {
     /// Carries out the held plan of this id, if it would still delete nothing else
     #[arg(long, global = true, value_name = "ID")]
     pub(crate) approve: Option<PlanId>,
-    /// Deletes however much there is to delete
+    /// Deletes however much there is to delete, and what no container wants at once, without a second look
     #[arg(long, global = true, conflicts_with = "approve")]
     pub(crate) force: bool,
     /// Waits while another program changes records at the same provider
     #[arg(long, global = true)]
     pub(crate) wait: bool,
-    /// For how long a record must have been an orphan; by default `grace` of dnsmgmt.toml, else 15 minutes
+    /// For how long a record must have been an orphan, by default `grace` of dnsmgmt.toml, else 15 minutes; and how far apart the two
+    /// looks at containers are, by default 60 seconds
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub(crate) grace: Option<Duration>,
     /// Does it again and again, until it is told to stop; without a value every CLEANUP_INTERVAL_SECONDS, by default 5 minutes

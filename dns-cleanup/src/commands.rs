@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::CommandFactory as _;
+use dnsmgmt_core::stale::Job;
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::{completions, man};
 
@@ -19,7 +20,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
             makes_sense_for_a_schedule(&options)?;
             return schedule::run(&global, &options, command).await;
         }
-        Some(Command::Orphans) => Jobs::Orphans,
+        Some(Command::Orphans) => Jobs::Only(Job::Orphans),
+        Some(Command::Containers) => Jobs::Only(Job::Containers),
         None => Jobs::All,
     };
     let stop = Stop::on_signals()?;

@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod commands;
+mod containers;
 mod jobs;
 mod orphans;
 mod repeat;

@@ -55,6 +55,11 @@ impl Work for Orphans<'_> {
         Ok(orphans::is_due(self.evidence(tracked)))
     }
 
+    /// The mark is the evidence, and it is read anew for each decision.
+    async fn look_again(&mut self, _: &mut DnsRepositoryManager, _: &mut Run<'_>) -> Result<()> {
+        Ok(())
+    }
+
     fn decide(&self, provider: &dyn DnsProvider, listing: Listing, tracked: &[TrackedRecord]) -> Decision {
         orphans::orphans(provider, listing, self.evidence(tracked))
     }

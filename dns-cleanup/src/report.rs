@@ -14,7 +14,9 @@ use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
-use dnsmgmt_program::output::{JsonChange, JsonHeld, JsonRecord, JsonWaiting, json_change, print_json, subject, verb};
+use dnsmgmt_program::output::{
+    JsonChange, JsonHeld, JsonNotJudged, JsonRecord, JsonWaiting, json_change, print_json, subject, verb,
+};
 use serde::Serialize;
 
 use crate::args::{Options, Output};
@@ -117,7 +119,8 @@ impl Cleaned {
 fn could_go(job: Job) -> &'static str {
     match job {
         Job::Orphans => "the same sources wanted",
-        _ => "it could delete",
+        Job::Containers => "containers want or wanted",
+        Job::Leases => "are leased",
     }
 }
 
@@ -133,12 +136,21 @@ pub(crate) struct Run<'a> {
     options: &'a Options,
     zones: Vec<Cleaned>,
     failures: Vec<Error>,
+    not_judged: Vec<NotJudged>,
     notes: Vec<String>,
+}
+
+/// What nothing was concluded about.
+#[derive(Debug)]
+struct NotJudged {
+    what: String,
+    why: String,
+    exit: Exit,
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(context: &'a Context, options: &'a Options) -> Self {
-        Self { context, options, zones: Vec::new(), failures: Vec::new(), notes: Vec::new() }
+        Self { context, options, zones: Vec::new(), failures: Vec::new(), not_judged: Vec::new(), notes: Vec::new() }
     }
 
     /// Takes in what a zone came to, and says it.
@@ -149,10 +161,24 @@ impl<'a> Run<'a> {
         self.zones.push(zone);
     }
 
-    /// Takes in what failed, and says it.
+    /// Takes in what failed, and says it, once.
     pub(crate) fn fail(&mut self, error: Error) {
-        failed(&error);
-        self.failures.push(error);
+        let text = format!("{error:#}");
+        if self.failures.iter().all(|known| format!("{known:#}") != text) {
+            failed(&error);
+            self.failures.push(error);
+        }
+    }
+
+    /// Takes in what nothing is concluded about, and says it, once; `exit` is how grave that is.
+    pub(crate) fn not_judged(&mut self, what: &str, why: &str, exit: Exit) {
+        if self.not_judged.iter().any(|known| known.what == what && known.exit.or(exit) == known.exit) {
+            return;
+        }
+        let level = if exit == Exit::Done { Level::Notice } else { Level::Warning };
+        say(level, &format!("{what}: {why}"), &NOTHING_MORE);
+        self.not_judged.retain(|known| known.what != what);
+        self.not_judged.push(NotJudged { what: what.into(), why: why.into(), exit });
     }
 
     /// Takes in something that a person should know.
@@ -182,6 +208,7 @@ impl<'a> Run<'a> {
 
     fn exit(&self) -> Exit {
         let of_failures = if self.failures.is_empty() { Exit::Done } else { Exit::CouldNotRun };
+        let of_failures = self.not_judged.iter().map(|left_out| left_out.exit).fold(of_failures, Exit::or);
         self.zones.iter().map(Cleaned::exit).fold(of_failures, Exit::or)
     }
 
@@ -229,6 +256,11 @@ impl<'a> Run<'a> {
             counts: self.counts(),
             zones,
             failures: self.failures.iter().map(|failure| format!("{failure:#}")).collect(),
+            not_judged: self
+                .not_judged
+                .iter()
+                .map(|NotJudged { what, why, .. }| JsonNotJudged { origin: what, why })
+                .collect(),
         })
     }
 }
@@ -260,6 +292,7 @@ struct JsonRun<'a> {
     counts: Counts,
     zones: Vec<JsonZone<'a>>,
     failures: Vec<String>,
+    not_judged: Vec<JsonNotJudged<'a>>,
 }
 
 #[derive(Debug, Serialize)]

@@ -32,6 +32,9 @@ pub(crate) trait Work {
         tracked: &[TrackedRecord],
     ) -> Result<bool, RepositoryError>;
 
+    /// Looks once more at what makes something stale, now that nobody else changes anything at the provider.
+    async fn look_again(&mut self, repository: &mut DnsRepositoryManager, run: &mut Run<'_>) -> Result<()>;
+
     /// Decides what becomes of a zone.
     fn decide(&self, provider: &dyn DnsProvider, listing: Listing, tracked: &[TrackedRecord]) -> Decision;
 }
@@ -87,6 +90,10 @@ impl Zones<'_> {
                 }
             }
         };
+        if due && lock.is_some() {
+            let looked = self.stop.unless_asked(work.look_again(self.repository, run)).await;
+            looked.ok_or_else(|| anyhow!("told to stop before {provider} was looked at"))??;
+        }
         for zone in zones {
             if self.is_due(zone, work, lock.is_some())? {
                 match self.zone(zone, work).await {
@@ -98,7 +105,8 @@ impl Zones<'_> {
         Ok(())
     }
 
-    fn is_due(&mut self, zone: &ProviderId, work: &impl Work, written: bool) -> Result<bool> {
+    /// Returns whether it is worth asking about a zone. If not, the look may be `written`, so that its time counts.
+    pub(crate) fn is_due(&mut self, zone: &ProviderId, work: &impl Work, written: bool) -> Result<bool> {
         let progress = |_: Progress<'_>| {};
         let clock = self.context.clock.reader();
         let run = self.context.run(&progress, &clock);

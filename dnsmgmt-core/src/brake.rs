@@ -84,19 +84,23 @@ impl Waiting {
 
 impl Brake {
     /// Approves a plan as [`approve`](Self::approve) does, but for one that deletes what waits for a person already: what one job's brake
-    /// holds is not to be deleted by another's. Such a plan is held under the id of one that waits, if that has all of its
-    /// deletions.
+    /// holds is not to be deleted by another's. Such a plan is held under the id of one that waits: of one that has all of its
+    /// deletions, else of any, unless it deletes too much by itself.
     pub fn approve_beside(&self, plan: Plan, claims: usize, waiting: &[Waiting]) -> Result<ApprovedPlan, Box<Held>> {
         let is_approved = |id: PlanId| self.force || self.approved.as_ref().is_some_and(|approved| approved.id == id);
-        let mut beside =
-            waiting.iter().filter(|waiting| !is_approved(waiting.id) && waiting.overlaps(&plan)).peekable();
-        if beside.peek().is_none() || is_approved(plan.id()) {
+        let beside: Vec<&Waiting> =
+            waiting.iter().filter(|waiting| !is_approved(waiting.id) && waiting.overlaps(&plan)).collect();
+        let Some(any) = beside.first().filter(|_| !is_approved(plan.id())) else {
             return self.approve(plan, claims);
-        }
-        let has_all =
-            |waiting: &&Waiting| plan.deletions().all(|step| waiting.deletions.contains(&step.change.record().key));
-        let id = beside.find(has_all).map_or_else(|| plan.id(), |waiting| waiting.id);
+        };
         let deletions = plan.losses();
+        let has_all =
+            |waiting: &&&Waiting| plan.deletions().all(|step| waiting.deletions.contains(&step.change.record().key));
+        let id = match beside.iter().find(has_all) {
+            Some(waiting) => waiting.id,
+            None if is_too_much(deletions, claims, self.max_delete) => plan.id(),
+            None => any.id,
+        };
         Err(Box::new(Held { id, deletions, claims, max_delete: self.max_delete, plan }))
     }
 }

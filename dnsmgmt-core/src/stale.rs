@@ -13,7 +13,6 @@ use crate::tracked::Bookkeeping;
 
 /// A job that removes what is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Job {
     /// What has been marked as unwanted for the whole grace.
     Orphans,

@@ -26,7 +26,7 @@ pub fn doubt_emptied(desired: &mut Desired, repository: &DnsRepositoryManager) -
 }
 
 /// How a daemon or a proxy that wants nothing any more is looked at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Doubt<'a> {
     /// When.
     pub moment: &'a Moment,
@@ -34,6 +34,8 @@ pub struct Doubt<'a> {
     pub grace: Duration,
     /// Whether the look is written down.
     pub is_written: bool,
+    /// Whether its silence is doubted although we remember nothing that it wanted.
+    pub anyway: &'a dyn Fn(&Origin) -> bool,
 }
 
 /// Leaves undecided what a daemon or a proxy wanted that wants nothing now, until it has been seen so for the whole grace, at two
@@ -44,11 +46,14 @@ pub fn doubt_silenced(
     doubt: &Doubt<'_>,
 ) -> Result<(), RepositoryError> {
     for origin in desired.live.clone() {
-        let wanted = if wants_some(desired, &origin) { 0 } else { repository.wants_records(&origin)? };
-        if wanted == 0 {
+        if wants_some(desired, &origin) {
             if doubt.is_written {
                 repository.forget_emptied(&origin)?;
             }
+            continue;
+        }
+        let wanted = repository.wants_records(&origin)?;
+        if wanted == 0 && !(doubt.anyway)(&origin) {
             continue;
         }
         let observed = match doubt.is_written {
@@ -57,15 +62,21 @@ pub fn doubt_silenced(
         };
         if observed.is_none_or(|observed| observed < doubt.grace) {
             let left = doubt.grace.saturating_sub(observed.unwrap_or_default());
-            let why = format!(
-                "it wanted {wanted} records at its last run and wants none now, which is believed when it is seen so again after \
-                 {}; `dns-cli sync --allow-empty` believes it at once",
-                duration(left)
-            );
-            desired.undecided.push((origin, why));
+            desired.undecided.push((origin, why(wanted, left)));
         }
     }
     Ok(())
+}
+
+fn why(wanted: usize, left: Duration) -> String {
+    let left = duration(left);
+    match wanted {
+        0 => format!("it wants no records at all, which is believed when it is seen so again after {left}"),
+        wanted => format!(
+            "it wanted {wanted} records at its last run and wants none now, which is believed when it is seen so again after \
+             {left}; `dns-cli sync --allow-empty` believes it at once"
+        ),
+    }
 }
 
 fn wants_some(desired: &Desired, origin: &Origin) -> bool {

@@ -22,6 +22,13 @@ impl Line {
         }))
     }
 
+    /// Shows a sentence.
+    pub fn tell(&self, sentence: String) {
+        if let Some(bar) = &self.0 {
+            text(bar, sentence);
+        }
+    }
+
     /// Shows what the run is doing now.
     pub fn show(&self, progress: Progress<'_>) {
         let Some(bar) = &self.0 else { return };

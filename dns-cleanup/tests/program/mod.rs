@@ -17,15 +17,33 @@ use dnsmgmt_core::record::{Record, RecordData, RecordKey};
 use dnsmgmt_core::repository::{DnsRepositoryManager, MARKING_JOB, Tracking};
 use dnsmgmt_core::tracked::{OrphanReason, TrackedRecord};
 use fixtures::cloudflare::FakeCloudflare;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// Returns a command that knows nothing of whoever runs the tests. Its database is in `folder`.
 pub(crate) fn dns_cleanup(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dns-cleanup"));
     command.env_clear().env("DNSMGMT_DB", folder.join("dnsmgmt.db")).stdin(Stdio::null()).kill_on_drop(true);
     command
+}
+
+/// Sends a signal to a running program.
+pub(crate) fn tell(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    for _ in 0..30_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("it did not come so far");
 }
 
 /// What a run said, and its exit status.
@@ -36,7 +54,7 @@ pub(crate) struct Said {
     pub(crate) status: i32,
 }
 
-pub(crate) async fn end(child: tokio::process::Child) -> Said {
+pub(crate) async fn end(child: Child) -> Said {
     let output = child.wait_with_output().await.unwrap();
     let text = |octets| String::from_utf8(octets).unwrap();
     Said { out: text(output.stdout), err: text(output.stderr), status: output.status.code().unwrap_or(-1) }
@@ -80,15 +98,35 @@ impl Place {
         ProviderId { name: "cloud".into(), zone: Name::parse("example.com").unwrap() }
     }
 
-    /// Puts records there that are ours, and that this source wants.
-    pub(crate) fn ours(&self, names: &[&str], source: &str) {
+    /// Adds lines to the configuration: before its tables, and behind them.
+    pub(crate) fn configure(&self, before: &str, behind: &str) {
+        let file = self.file("dnsmgmt.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(file, format!("{before}\n{text}\n{behind}\n")).unwrap();
+    }
+
+    /// Puts records there that are ours, and that this file wants.
+    pub(crate) fn ours(&self, names: &[&str], file: &str) {
+        self.wanted_by(names, &Origin::of_source("file", file));
+    }
+
+    /// Puts records there that are ours, each wanted by the container of its name.
+    pub(crate) fn of_containers(&self, names: &[&str], daemon: &str) {
+        let daemon = Origin::of_source("docker", daemon);
+        names.iter().for_each(|name| self.wanted_by(&[name], &daemon.piece(name)));
+    }
+
+    /// Puts records there that are ours.
+    pub(crate) fn wanted_by(&self, names: &[&str], origin: &Origin) {
         let mut repository = self.repository();
         let endpoint = self.fake.url();
         repository.check_endpoint(&self.id(), &endpoint, moment().now).unwrap();
         for name in names {
             let name = format!("{name}.example.com");
-            self.fake.put(&self.zone, &name, "A", "10.0.0.1");
-            let origins = [Origin::of_source("file", source)].into();
+            if self.fake.records(&self.zone).iter().all(|held| held.name != name) {
+                self.fake.put(&self.zone, &name, "A", "10.0.0.1");
+            }
+            let origins = [origin.clone()].into();
             let tracking = Tracking { claim: Some(Claim::Created), origins, ..Tracking::default() };
             repository.track_record(&self.id(), &record(&name), &tracking, moment().now).unwrap();
         }
@@ -110,7 +148,7 @@ impl Place {
         self.mark(names, OrphanReason::Unwanted);
     }
 
-    pub(crate) fn start(&self, line: &str) -> tokio::process::Child {
+    pub(crate) fn start(&self, line: &str) -> Child {
         let mut command = dns_cleanup(self.folder.path());
         command.arg("--config").arg(self.file("dnsmgmt.toml")).args(line.split(' ').filter(|word| !word.is_empty()));
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).current_dir(self.folder.path());

@@ -78,7 +78,8 @@ impl<'a> Job<'a> {
         if !wishes.allow_empty {
             doubt_emptied(&mut desired, &repository)?;
             let grace = wishes.grace.unwrap_or_else(|| context.settings.policy().grace);
-            let doubt = Doubt { moment: &context.clock.moment(), grace, is_written: writes };
+            let moment = context.clock.moment();
+            let doubt = Doubt { moment: &moment, grace, is_written: writes, anyway: &|_| false };
             doubt_silenced(&mut desired, &mut repository, &doubt)?;
         }
         let mut failures: Vec<Error> = std::mem::take(&mut desired.failed).into_iter().map(Error::from).collect();

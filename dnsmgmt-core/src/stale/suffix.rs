@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::adopt::Owner;
+use crate::heartbeat::Member;
 use crate::mark::Marks;
 use crate::name::Name;
 use crate::origin::Origin;
@@ -113,7 +114,7 @@ impl<'a> Leftovers<'a> {
 
     /// Returns whether a host holds this address by a lease.
     fn has_heartbeat(&self, record: &Record) -> bool {
-        let label = format!("_heartbeat-{}", record.key.data.to_string().replace(['.', ':'], "-"));
-        record.name().child(&label).is_ok_and(|lease| !self.listing.records.at(&lease).is_empty())
+        let heartbeat = Member::of(record).and_then(|member| member.heartbeat_name().ok());
+        heartbeat.is_some_and(|heartbeat| !self.listing.records.at(&heartbeat).is_empty())
     }
 }
