@@ -82,3 +82,34 @@ fn why(wanted: usize, left: Duration) -> String {
 fn wants_some(desired: &Desired, origin: &Origin) -> bool {
     desired.wanted.iter().any(|wanted| wanted.origin.is_within(origin))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// What was seen of a daemon that wants nothing and of which we remember nothing, so long after the machine's start.
+    fn looked(repository: &mut DnsRepositoryManager, seconds: u64, anyway: bool) -> Vec<String> {
+        let daemon = Origin::of_source("docker", "one");
+        let mut desired = Desired { read: vec![daemon.clone()], live: vec![daemon], ..Desired::default() };
+        let running = Duration::from_secs(seconds);
+        let moment = Moment { now: Timestamp::UNIX_EPOCH, boot: Arc::from("a"), running };
+        let grace = Duration::from_secs(900);
+        let doubt = Doubt { moment: &moment, grace, is_written: true, anyway: &|_| anyway };
+        doubt_silenced(&mut desired, repository, &doubt).unwrap();
+        desired.undecided.into_iter().map(|(_, why)| why).collect()
+    }
+
+    #[test]
+    fn who_need_not_doubt_takes_no_time_from_those_who_do() {
+        let mut repository = DnsRepositoryManager::in_memory().unwrap();
+        let first = looked(&mut repository, 0, true);
+        assert!(first[0].contains("believed when it is seen so again after 15 min"), "{first:?}");
+        assert_eq!(looked(&mut repository, 600, false), [""; 0], "a synchronisation has nothing to doubt");
+        assert_eq!(looked(&mut repository, 700, true).len(), 1);
+        assert_eq!(looked(&mut repository, 900, true), [""; 0], "and does not begin it anew");
+    }
+}
