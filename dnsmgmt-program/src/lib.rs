@@ -11,6 +11,7 @@ pub mod exit;
 pub mod failure;
 pub mod held;
 pub mod log;
+pub mod machine;
 pub mod man;
 pub mod name;
 pub mod output;

@@ -1,0 +1,285 @@
+//! One run: what this machine has, whether heartbeats are due, and the zones in turn.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Error, Result, bail};
+use dnsmgmt_core::brake::{Approved, Brake};
+use dnsmgmt_core::heartbeat::{InstanceId, Member};
+use dnsmgmt_core::moment::Moment;
+use dnsmgmt_core::name::Name;
+use dnsmgmt_core::progress::Progress;
+use dnsmgmt_core::reconcile::{Registered, Registering, preview_registration, register_zone};
+use dnsmgmt_core::register::{Due, Last, Refresh, due};
+use dnsmgmt_core::repository::DnsRepositoryManager;
+use dnsmgmt_program::args::Global;
+use dnsmgmt_program::context::{Connected, Context};
+use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::failure::{complain, failed};
+use dnsmgmt_program::machine::host_name;
+use dnsmgmt_program::progress::Line;
+use dnsmgmt_providers::addresses::Family;
+use dnsmgmt_providers::config::{Heartbeat, Target};
+
+use crate::args::Options;
+use crate::find::find;
+use crate::memory::{Memory, Opened, is_of_the_database};
+use crate::report::Report;
+use crate::wish::{Registrations, Wish};
+
+/// How long another program that changes records at the same provider is waited for: a machine that lives has to say so.
+const LOCK: Duration = Duration::from_secs(60);
+
+/// Does it once. `interval` is how far apart runs are, where this program makes it so.
+///
+/// Whatever is wrong with the database, the machine says that it lives: then this process remembers what it can, and the exit status says
+/// that something failed.
+pub(crate) async fn run(
+    global: &Global,
+    options: &Options,
+    interval: Option<Duration>,
+    memory: &mut Memory,
+) -> Result<Exit> {
+    let context = Context::new(global)?;
+    let on_disk = match memory.open(&context) {
+        Ok(opened) => beat(&context, options, interval, opened).await,
+        Err(error) => Err(error),
+    };
+    match on_disk {
+        Err(error) if is_of_the_database(&error) => {
+            failed(&error.context("going on without the database"));
+            Ok(beat(&context, options, interval, memory.in_process()?).await?.or(Exit::CouldNotRun))
+        }
+        done => done,
+    }
+}
+
+async fn beat(
+    context: &Context,
+    options: &Options,
+    interval: Option<Duration>,
+    mut opened: Opened<'_>,
+) -> Result<Exit> {
+    let heartbeat = context.settings.heartbeat()?;
+    let instance = instance(&heartbeat)?;
+    if heartbeat.domains.names().is_empty() {
+        bail!(UsageError(
+            "there is no name to register at; set INTERNAL_DOMAIN, EXTERNAL_DOMAIN, IPV6_DOMAIN or COMBINED_DOMAIN, or write [heartbeat] in \
+             dnsmgmt.toml"
+                .into()
+        ));
+    }
+    let is_on_disk = opened.is_on_disk();
+    let repository = opened.repository();
+    let moment = context.clock.moment();
+    let gap = match options.dry_run {
+        true => None,
+        false => repository.look_at_instance(&instance, &moment)?,
+    };
+    let interval = interval.or(heartbeat.interval).or(gap);
+    warn_of_a_short_lease(heartbeat.threshold, interval);
+    let before = repository.registrations(&instance)?;
+    let (found, problems) = find(&heartbeat).await;
+    let wish = Wish::of(&heartbeat, &found, &before);
+    let wish = if options.deregister { wish.ended(&before) } else { wish };
+    let mut report = Report::new(context, options, &instance, &wish, problems);
+    let targets = targets(context, &wish, &mut report);
+    let places: Vec<String> = targets.iter().map(|target| target.endpoint(&context.folder)).collect();
+    let mark = wish.mark(&heartbeat, &places);
+    let is_due = match options.now || options.deregister || !wish.withdrawn.is_empty() {
+        true => Due::Changed,
+        false => due(repository.last_refresh(&instance)?.as_ref(), &mark, &moment, interval, heartbeat.threshold),
+    };
+    if is_due == Due::No {
+        return report.not_due();
+    }
+    let brake = brake(context, options, repository)?;
+    let refresh = match is_on_disk || options.now {
+        true => Refresh::All,
+        false => Refresh::IfLate { lease: heartbeat.threshold, interval },
+    };
+    let adopt = options.adopt || heartbeat.adopt;
+    let run = Beat {
+        context,
+        dry_run: options.dry_run,
+        is_on_disk,
+        instance: &instance,
+        heartbeat: &heartbeat,
+        brake: &brake,
+        refresh,
+        adopt,
+        wish: &wish,
+    };
+    run.zones(repository, targets, &before, &mut report).await;
+    if !options.dry_run {
+        remember(repository, &instance, &report, mark, &moment, options.deregister)?;
+    }
+    report.end()
+}
+
+/// Writes down that heartbeats were written, and whether all were seen.
+fn remember(
+    repository: &mut DnsRepositoryManager,
+    instance: &InstanceId,
+    report: &Report<'_>,
+    wanted: String,
+    moment: &Moment,
+    deregistered: bool,
+) -> Result<()> {
+    if deregistered {
+        return Ok(repository.forget_refresh(instance)?);
+    }
+    let Moment { now, boot, running } = moment.clone();
+    Ok(repository.set_refresh(instance, &Last { wanted, is_verified: report.is_verified(), now, boot, running })?)
+}
+
+/// Tells from the configuration alone where the names belong. One that has no provider costs the others nothing.
+fn targets(context: &Context, wish: &Wish, report: &mut Report<'_>) -> Vec<Target> {
+    let of = |names: &[Name]| context.settings.targets_for(context.provider.as_deref(), context.zone.as_ref(), names);
+    let mut names: Vec<Name> = wish.names().into_iter().collect();
+    names.retain(|name| match of(std::slice::from_ref(name)) {
+        Ok(_) => true,
+        Err(error) => {
+            report.fail(error.into());
+            false
+        }
+    });
+    of(&names).unwrap_or_else(|error| {
+        report.fail(error.into());
+        Vec::new()
+    })
+}
+
+/// Returns who this machine is.
+pub(crate) fn instance(heartbeat: &Heartbeat) -> Result<InstanceId> {
+    match &heartbeat.instance {
+        Some(instance) => Ok(instance.clone()),
+        None => InstanceId::parse(&host_name())
+            .map_err(Error::from)
+            .context("this machine's host name cannot say who it is; set INSTANCE_ID"),
+    }
+}
+
+fn warn_of_a_short_lease(lease: Duration, interval: Option<Duration>) {
+    if let Some(interval) = interval.filter(|interval| lease < 2 * *interval) {
+        complain(&format!(
+            "a lease of {} s is short for runs that are {} s apart: one that is late or fails costs the addresses; let STALE_THRESHOLD_SECONDS be two \
+             to three times as long",
+            lease.as_secs(),
+            interval.as_secs()
+        ));
+    }
+}
+
+fn brake(context: &Context, options: &Options, repository: &DnsRepositoryManager) -> Result<Brake> {
+    let approved = match options.approve {
+        None => None,
+        Some(id) => Some(Approved { id, deletions: repository.held(id)?.unwrap_or_default() }),
+    };
+    // Who deregisters asks for it by name.
+    let force = options.force || options.deregister;
+    Ok(Brake { max_delete: context.settings.policy().max_delete, force, approved })
+}
+
+/// What stays the same from zone to zone.
+struct Beat<'a> {
+    context: &'a Context,
+    dry_run: bool,
+    is_on_disk: bool,
+    instance: &'a InstanceId,
+    heartbeat: &'a Heartbeat,
+    brake: &'a Brake,
+    refresh: Refresh,
+    adopt: bool,
+    wish: &'a Wish,
+}
+
+impl Beat<'_> {
+    /// Registers in each zone; one that fails hides no other.
+    async fn zones(
+        &self,
+        repository: &mut DnsRepositoryManager,
+        targets: Vec<Target>,
+        before: &Registrations,
+        report: &mut Report<'_>,
+    ) {
+        let mut zones = Vec::new();
+        for target in targets {
+            match self.connect(target).await {
+                Ok(connected) => zones.extend(connected),
+                Err(error) => report.fail(error),
+            }
+        }
+        for (at, names) in &zones {
+            let here = |member: &&Member| {
+                names.contains(&member.domain) || before.get(at.id()).is_some_and(|old| old.contains(*member))
+            };
+            match self.zone(repository, at, names, &here).await {
+                Ok(registered) => report.add(at.id().clone(), registered),
+                Err(error) => report.fail(error),
+            }
+        }
+    }
+
+    /// Connects to the zones that a target leads to, each with the names that belong there.
+    async fn connect(&self, target: Target) -> Result<Vec<(Connected, Vec<Name>)>> {
+        let mut connected = Vec::new();
+        for target in self.context.located(vec![target]).await? {
+            let names = target.names().to_vec();
+            connected.push((self.context.connect(target).await?, names));
+        }
+        Ok(connected)
+    }
+
+    async fn zone(
+        &self,
+        repository: &mut DnsRepositoryManager,
+        at: &Connected,
+        names: &[Name],
+        here: &(dyn Fn(&&Member) -> bool + Sync),
+    ) -> Result<Registered> {
+        let id = at.id();
+        let _lock = match self.is_on_disk && !self.dry_run {
+            true => Some(self.context.lock(repository.path(), &id.name, LOCK).await?),
+            false => None,
+        };
+        self.context.same_endpoint(repository, at)?;
+        let is_here = |name: &Name| names.contains(name);
+        let of_wish = &self.wish.wanted;
+        let wanted: BTreeMap<_, _> = of_wish
+            .iter()
+            .filter(|(member, _)| is_here(&member.domain))
+            .map(|(member, proxied)| (member.clone(), *proxied))
+            .collect();
+        let aliases = self.wish.aliases.iter().filter(|(alias, _)| is_here(alias));
+        let keeps =
+            |member: &Member| self.wish.undetermined.contains(&(member.domain.clone(), Family::of(member.address)));
+        let must_look = !self.is_on_disk && self.wish.undetermined.iter().any(|(name, _)| is_here(name));
+        let registering = Registering {
+            instance: self.instance,
+            wanted: &wanted,
+            withdrawn: &self.wish.withdrawn.iter().filter(here).cloned().collect(),
+            keeps: must_look.then_some(&keeps),
+            aliases: &aliases.map(|(alias, target)| (alias.clone(), target.clone())).collect(),
+            ttl: self.heartbeat.ttl,
+            adopt: self.adopt,
+            refresh: self.refresh,
+            brake: self.brake,
+        };
+        let line = Line::start();
+        let progress = |progress: Progress<'_>| line.show(progress);
+        let clock = self.context.clock.reader();
+        let run = self.context.run(&progress, &clock);
+        if self.dry_run {
+            return Ok(preview_registration(repository, &*at.provider, registering, run).await?);
+        }
+        let witness = self.context.witness(at)?;
+        let mut registered = register_zone(repository, &*at.provider, registering, run).await?;
+        if let Some(witness) = witness {
+            let proxied: Vec<_> =
+                wanted.iter().filter(|(_, proxied)| **proxied == Some(true)).map(|(member, _)| member.key()).collect();
+            self.context.testify(&witness, &|key| proxied.contains(key), &mut registered.outcomes).await;
+        }
+        Ok(registered)
+    }
+}

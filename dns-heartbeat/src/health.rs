@@ -1,0 +1,42 @@
+//! Whether this machine is kept alive, for a container's health check.
+
+use anyhow::{Result, bail};
+use dnsmgmt_core::repository::DnsRepositoryManager;
+use dnsmgmt_program::args::Global;
+use dnsmgmt_program::context::Context;
+use dnsmgmt_program::database;
+use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::output::print_lines;
+use jiff::SignedDuration;
+
+use crate::beat::instance;
+
+/// Says when the last heartbeats were seen. No provider is asked.
+pub(crate) fn run(global: &Global) -> Result<Exit> {
+    let context = Context::new(global)?;
+    let heartbeat = context.settings.heartbeat()?;
+    let instance = instance(&heartbeat)?;
+    let Some(database) = context.settings.database_if_any()?.filter(|database| database.path.exists()) else {
+        bail!(
+            "nothing is known of heartbeats, because there is no database; give the program a folder that it can write to, with DNSMGMT_DB"
+        );
+    };
+    let repository = DnsRepositoryManager::open(&database.path).map_err(|error| database::explain(error, &database))?;
+    let Some(last) = repository.last_refresh(&instance)? else {
+        bail!("{instance} has not written heartbeats yet");
+    };
+    let age = context.clock.moment().now.duration_since(last.now);
+    let is_fresh = age < SignedDuration::try_from(heartbeat.threshold).unwrap_or(SignedDuration::MAX);
+    match (last.is_verified, is_fresh) {
+        (true, true) => {
+            print_lines([format!("{instance} wrote heartbeats {} s ago, and a listing shows them", age.as_secs())])?;
+            Ok(Exit::Done)
+        }
+        (false, _) => bail!("the last heartbeats of {instance} were not seen in a listing"),
+        (true, false) => bail!(
+            "the last heartbeats of {instance} are {} s old, and a lease lasts {} s",
+            age.as_secs(),
+            heartbeat.threshold.as_secs()
+        ),
+    }
+}

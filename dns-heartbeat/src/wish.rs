@@ -1,0 +1,67 @@
+//! What this machine wants: told from what was found and what it registered before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use dnsmgmt_core::heartbeat::Member;
+use dnsmgmt_core::name::Name;
+use dnsmgmt_core::provider::ProviderId;
+use dnsmgmt_providers::addresses::{Assigned, Family, Found, assign};
+use dnsmgmt_providers::config::Heartbeat;
+
+/// What a machine registered, by the zones.
+pub(crate) type Registrations = BTreeMap<ProviderId, BTreeSet<Member>>;
+
+/// What a machine wants.
+#[derive(Debug, Default)]
+pub(crate) struct Wish {
+    /// The addresses that are kept alive, each with whether it is to be proxied, where that is said.
+    pub(crate) wanted: BTreeMap<Member, Option<bool>>,
+    /// What was registered, and is withdrawn.
+    pub(crate) withdrawn: BTreeSet<Member>,
+    /// At which names it is not known which addresses of a family are wanted.
+    pub(crate) undetermined: BTreeSet<(Name, Family)>,
+    /// Names for which no address was found at all.
+    pub(crate) bare: BTreeSet<Name>,
+    /// Names that are to be aliases.
+    pub(crate) aliases: BTreeMap<Name, Name>,
+}
+
+impl Wish {
+    /// Returns what a machine with these addresses wants that registered `before`.
+    pub(crate) fn of(heartbeat: &Heartbeat, found: &Found, before: &Registrations) -> Self {
+        let assigned = assign(&heartbeat.domains, &heartbeat.chosen, heartbeat.proxied, found);
+        let before: BTreeSet<Member> = before.values().flatten().cloned().collect();
+        let (kept, withdrawn) = assigned.compare(&before);
+        let Assigned { mut wanted, undetermined, .. } = assigned;
+        wanted.extend(kept.into_iter().map(|member| (member, None)));
+        let domains = &heartbeat.domains;
+        let has_none = |name: &Name| {
+            wanted.keys().all(|member| member.domain != *name) && undetermined.iter().all(|(other, _)| other != name)
+        };
+        let bare = domains.names().into_iter().filter(has_none).collect();
+        let alias = domains.top_level.clone().zip(domains.combined.clone());
+        Self { wanted, withdrawn, undetermined, bare, aliases: alias.into_iter().collect() }
+    }
+
+    /// Returns the wish of a machine that ends: everything goes, what it registered and what it may have registered without a memory.
+    pub(crate) fn ended(self, before: &Registrations) -> Self {
+        let registered = before.values().flatten().cloned();
+        let withdrawn = registered.chain(self.wanted.into_keys()).chain(self.withdrawn).collect();
+        Self { withdrawn, ..Self::default() }
+    }
+
+    /// Returns every name that is written at.
+    pub(crate) fn names(&self) -> BTreeSet<Name> {
+        let members = self.wanted.keys().chain(&self.withdrawn);
+        members.map(|member| &member.domain).chain(self.aliases.keys()).cloned().collect()
+    }
+
+    /// Returns what is the same as long as the same is wanted in the same way at the same places: what is compared with the last run.
+    pub(crate) fn mark(&self, heartbeat: &Heartbeat, places: &[String]) -> String {
+        let mut hash = DefaultHasher::new();
+        let text = format!("{:?} {:?}", self.wanted, self.aliases);
+        (text, heartbeat.ttl.to_string(), heartbeat.threshold, heartbeat.adopt, places).hash(&mut hash);
+        format!("{:016x}", hash.finish())
+    }
+}
