@@ -16,8 +16,10 @@ use crate::memory::Memory;
 
 /// How far apart the runs are where nobody says it.
 const USUAL: Duration = Duration::from_secs(300);
-/// How long withdrawing may take when the program is told to end: less than what systemd, Docker and Kubernetes wait.
-const FAREWELL: Duration = Duration::from_secs(8);
+/// How long a run may go on, and how long withdrawing may take, when the program is told to end: together less than the ten seconds that Docker
+/// waits; systemd and Kubernetes wait longer.
+const LAST_RUN: Duration = Duration::from_secs(2);
+const FAREWELL: Duration = Duration::from_secs(7);
 
 /// Does it until it is told to stop, and takes the addresses away then. A run that failed is no reason to stop: the next one reads the
 /// configuration anew.
@@ -31,8 +33,14 @@ pub(crate) async fn run(global: &Global, options: &Options, interval: Option<Dur
     let mut memory = Memory::default();
     tell_of_the_memory(global, interval)?;
     loop {
-        if let Err(error) = beat::run(global, options, Some(interval), &mut memory).await {
-            failed(&error);
+        let run = beat::run(global, options, Some(interval), &mut memory);
+        let cut_short = async {
+            stop.asked().await;
+            tokio::time::sleep(LAST_RUN).await;
+        };
+        tokio::select! {
+            done = run => drop(done.map_err(|error| failed(&error))),
+            () = cut_short => {}
         }
         if stop.unless_asked(tokio::time::sleep(early(interval))).await.is_none() {
             return farewell(global, options, &mut memory).await;

@@ -51,10 +51,11 @@ impl Wish {
         Self { withdrawn, ..Self::default() }
     }
 
-    /// Returns every name that is written at.
+    /// Returns every name that is written at, or may have to be.
     pub(crate) fn names(&self) -> BTreeSet<Name> {
-        let members = self.wanted.keys().chain(&self.withdrawn);
-        members.map(|member| &member.domain).chain(self.aliases.keys()).cloned().collect()
+        let members = self.wanted.keys().chain(&self.withdrawn).map(|member| &member.domain);
+        let undetermined = self.undetermined.iter().map(|(name, _)| name);
+        members.chain(undetermined).chain(self.aliases.keys()).cloned().collect()
     }
 
     /// Returns what is the same as long as the same is wanted in the same way at the same places: what is compared with the last run.
