@@ -2,6 +2,7 @@
 
 mod adopt;
 mod containers;
+mod leases;
 mod named;
 mod orphans;
 mod rebuild;
@@ -26,6 +27,7 @@ use dnsmgmt_program::man::Man;
 
 pub(crate) use adopt::Adopt;
 pub(crate) use containers::Containers;
+pub(crate) use leases::Leases;
 pub(crate) use named::{Agreement, Named};
 pub(crate) use orphans::{Orphans, OrphansDelete, OrphansList, OrphansRestore};
 pub(crate) use rebuild::DbRebuild;
@@ -69,6 +71,7 @@ pub(crate) enum Command {
     Plan(Plan),
     Watch(Watch),
     Containers(Containers),
+    Leases(Leases),
     Why(Why),
     Adopt(Adopt),
     Release(Release),

@@ -12,6 +12,7 @@ mod export;
 mod get;
 mod history;
 mod import;
+mod leases;
 mod list;
 mod orphans;
 mod provider;
@@ -48,6 +49,7 @@ pub(crate) async fn run(global: &Global, command: Command) -> Result<Exit> {
         Command::Plan(args) => sync::plan(&Context::new(global)?, args).await,
         Command::Watch(args) => watch::run(Context::new(global)?, args).await,
         Command::Containers(args) => containers::run(&Context::new(global)?, args).await,
+        Command::Leases(args) => leases::run(&Context::new(global)?, args).await,
         Command::Why(args) => why::run(&Context::new(global)?, args).await,
         Command::Adopt(args) => adopt::run(&Context::new(global)?, args).await,
         Command::Release(args) => release::run(&Context::new(global)?, args).await,

@@ -5,6 +5,7 @@ mod tell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Error, Result};
+use dnsmgmt_core::heartbeat::{Heartbeat, Member};
 use dnsmgmt_core::mark::{Marks, marking_names};
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::ProviderId;
@@ -40,6 +41,7 @@ pub(crate) async fn run(context: &Context, args: Why) -> Result<Exit> {
     let explained = Explained {
         is_preserved: policy.preserved.covers(&name),
         grace: policy.grace,
+        threshold: context.settings.heartbeat()?.threshold,
         journal_keep: policy.journal_keep,
         now: context.clock.moment().now,
         name,
@@ -117,11 +119,21 @@ impl Seen {
         let located = context.locate(target).await?.into_iter().filter(|target| may_hold(target, name));
         for target in deepest(located.collect()) {
             let at = context.connect(target).await?;
-            let listing = context.observe(&at, &Scope::from_iter([name.clone()])).await?;
+            let mut listing = context.observe(&at, &Scope::from_iter([name.clone()])).await?;
+            let heartbeats = heartbeat_names(&listing);
+            if !heartbeats.is_empty() {
+                let beside = context.observe(&at, &Scope::from_iter(heartbeats)).await?;
+                listing.records = listing.records.into_iter().chain(beside.records).collect();
+            }
             self.zones.insert(at.id().clone(), (listing, None));
         }
         Ok(())
     }
+}
+
+/// Returns where the heartbeats of the addresses would be that are listed.
+fn heartbeat_names(listing: &Listing) -> Vec<Name> {
+    listing.records.iter().filter_map(Member::of).filter_map(|member| member.heartbeat_name().ok()).collect()
 }
 
 fn may_hold(target: &Target, name: &Name) -> bool {
@@ -150,7 +162,11 @@ fn cached(
     let cache = repository.provider_cache();
     match cache.refreshed_at(&id)? {
         Some(refreshed_at) if repository.is_fresh(&id, now, max_age)? => {
-            let listing = cache.get_listing_at(&id, name)?;
+            let mut listing = cache.get_listing_at(&id, name)?;
+            for beside in heartbeat_names(&listing) {
+                let heartbeats = cache.get_records_at(&id, &beside)?;
+                listing.records = listing.records.into_iter().chain(heartbeats).collect();
+            }
             Ok(Some((id, listing, refreshed_at)))
         }
         _ => Ok(None),
@@ -199,6 +215,7 @@ fn at_zone(
         OfRecord {
             key: key.clone(),
             there: there.cloned(),
+            heartbeats: heartbeats(listing, key),
             mark: there.and_then(|there| marks.mark_of(there)),
             tracked: tracked.iter().find(|tracked| tracked.record.key == *key).copied().cloned(),
             wanted_by: wanted
@@ -226,6 +243,14 @@ fn at_zone(
         records: keys.into_iter().map(of_record).collect(),
         opaque,
     })
+}
+
+/// Returns the heartbeats that keep an address alive; of a heartbeat itself, what it says.
+fn heartbeats(listing: Option<&Listing>, key: &RecordKey) -> Vec<Heartbeat> {
+    let record = Record::new(key.name.clone(), key.data.clone());
+    let Some(member) = Member::of(&record) else { return Heartbeat::of(&record).into_iter().collect() };
+    let all = listing.into_iter().flat_map(|listing| &listing.records).filter_map(Heartbeat::of);
+    all.filter(|heartbeat| heartbeat.member == member).collect()
 }
 
 /// Reads the marks that are about the name: those in the cache at the names where tools leave them.

@@ -50,7 +50,7 @@ impl DnsRepositoryManager {
                 delete.execute(params![provider.name, zone, member.domain.as_str(), member.address.to_string()])?;
             }
             let sql = format!(
-                "INSERT INTO dns_leases (provider, zone, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+                "INSERT OR REPLACE INTO dns_leases (provider, zone, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
             );
             let mut insert = on.connection.prepare_cached(&sql)?;
             for (member, remembered) in after.iter().filter(|(member, new)| before.get(member) != Some(new)) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use dnsmgmt_core::heartbeat::Heartbeat;
 use dnsmgmt_core::mark::Mark;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::ProviderId;
@@ -25,6 +26,8 @@ pub(super) struct Explained {
     pub(super) is_preserved: bool,
     /// How long an orphan is kept.
     pub(super) grace: Duration,
+    /// How long an address is kept after its last heartbeat.
+    pub(super) threshold: Duration,
     /// How far back the journal goes.
     pub(super) journal_keep: Duration,
     pub(super) now: Timestamp,
@@ -59,6 +62,8 @@ pub(super) struct AtZone {
 pub(super) struct OfRecord {
     pub(super) key: RecordKey,
     pub(super) there: Option<Record>,
+    /// The heartbeats that keep it alive; of a heartbeat itself, what it says.
+    pub(super) heartbeats: Vec<Heartbeat>,
     pub(super) mark: Option<Mark>,
     pub(super) tracked: Option<TrackedRecord>,
     /// Who wants it, as the sources say now.
@@ -183,11 +188,24 @@ impl OfRecord {
             wanted_by => lines.push(format!("It is wanted now by {}.", list(wanted_by))),
         }
         lines.extend(self.tracked.as_ref().and_then(|tracked| tracked.orphaned).map(|mark| orphan(mark, all)));
+        lines.extend(self.heartbeats.iter().map(|heartbeat| self.beat(heartbeat, all)));
         lines.extend(self.last_change.as_ref().map(|entry| format!("Last change: {}", told(entry))));
         let is_last = |entry: &&JournalEntry| self.last_change.as_ref().is_some_and(|last| last.id == entry.id);
         let others = self.open_changes.iter().filter(|entry| !is_last(entry));
         lines.extend(others.map(|entry| format!("Still open: {}", told(entry))));
         lines
+    }
+
+    fn beat(&self, heartbeat: &Heartbeat, all: &Explained) -> String {
+        let who = heartbeat.instance.as_deref().unwrap_or("Somebody who does not say who it is");
+        let what = match self.key.data.address() {
+            Some(_) => format!("{who} keeps it alive"),
+            None => format!("It is a heartbeat: {who} keeps {} alive", heartbeat.member),
+        };
+        let (lasts, Some(time)) = (duration(all.threshold), heartbeat.time) else {
+            return format!("{what}, with a heartbeat that makes no sense.");
+        };
+        format!("{what}: the last heartbeat was {} ago, and a lease lasts {lasts}.", age(all.now, time))
     }
 
     fn owner(&self) -> Option<String> {
@@ -200,7 +218,9 @@ impl OfRecord {
             (Some(ours), Some(mark)) => Some(format!("{ours} It carries the mark of {mark}.")),
             (Some(ours), None) => Some(ours),
             (None, Some(mark)) => Some(format!("It is not ours: it carries the mark of {mark}.")),
-            (None, None) if self.there.is_some() => Some("It is not ours, so it is never changed.".into()),
+            (None, None) if self.there.is_some() && self.heartbeats.is_empty() => {
+                Some("It is not ours, so it is never changed.".into())
+            }
             (None, None) => None,
         }
     }
@@ -305,6 +325,7 @@ struct JsonOf<'a> {
     origins: Vec<String>,
     wanted_by: &'a [String],
     orphan: Option<JsonOrphan>,
+    heartbeats: Vec<JsonHeartbeat<'a>>,
     last_change: Option<Change<'a>>,
     open_changes: Vec<Change<'a>>,
 }
@@ -321,6 +342,12 @@ struct JsonOrphan {
     since: String,
     age_seconds: u64,
     grace_left_seconds: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct JsonHeartbeat<'a> {
+    instance: Option<&'a str>,
+    time: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -396,6 +423,14 @@ impl OfRecord {
                 grace_left_seconds: (mark.reason == OrphanReason::Unwanted && !all.is_preserved)
                     .then(|| all.grace.saturating_sub(mark.age).as_secs()),
             }),
+            heartbeats: self
+                .heartbeats
+                .iter()
+                .map(|heartbeat| JsonHeartbeat {
+                    instance: heartbeat.instance.as_deref(),
+                    time: heartbeat.time.map(|time| time.to_string()),
+                })
+                .collect(),
             last_change: self.last_change.as_ref().map(change),
             open_changes: self.open_changes.iter().map(change).collect(),
         }
