@@ -12,8 +12,8 @@ use dnsmgmt_program::man::Man;
 
 /// Removes stale DNS records that are ours, and proves it.
 ///
-/// Without a command it does every job that the configuration allows: `orphans`, where there is a database, and `containers`, where a
-/// source is Docker. A record without a claim is never touched. Where the records are is said by dnsmgmt.toml or by variables; see `docs/configuration.md` and `docs/cleanup.md`.
+/// Without a command it does every job that the configuration allows: `orphans`, where there is a database, `containers`, where a source
+/// is Docker, and `heartbeats`, where a name is leased. A record without a claim is never touched. Where the records are is said by dnsmgmt.toml or by variables; see `docs/configuration.md` and `docs/cleanup.md`.
 #[derive(Debug, Parser)]
 #[command(name = "dns-cleanup", version, max_term_width = 100, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Orphans,
     /// Deletes what no container wants, at two looks: what is ours, and all below suffixes that are ours whole
     Containers,
+    /// Deletes addresses that nobody has kept alive by heartbeats for the whole threshold, and heartbeats that keep nothing
+    Heartbeats,
     #[command(subcommand)]
     Schedule(Schedule),
     Completions(Completions),

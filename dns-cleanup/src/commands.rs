@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use clap::CommandFactory as _;
 use dnsmgmt_core::stale::Job;
 use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::memory::Memory;
 use dnsmgmt_program::{completions, man};
 
 use crate::args::{Cli, Command, Options, Output};
@@ -22,12 +23,13 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         }
         Some(Command::Orphans) => Jobs::Only(Job::Orphans),
         Some(Command::Containers) => Jobs::Only(Job::Containers),
+        Some(Command::Heartbeats) => Jobs::Only(Job::Leases),
         None => Jobs::All,
     };
     let stop = Stop::on_signals()?;
     match options.interval {
         Some(interval) => repeat::run(&global, &options, jobs, interval, &stop).await,
-        None => jobs::run(&global, &options, jobs, None, &stop).await,
+        None => jobs::run(&global, &options, jobs, None, &stop, &mut Memory::default()).await,
     }
 }
 

@@ -9,14 +9,15 @@ use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_core::stale::Job;
 use dnsmgmt_program::args::Global;
 use dnsmgmt_program::context::Context;
-use dnsmgmt_program::database;
 use dnsmgmt_program::exit::{Exit, UsageError};
+use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
+use dnsmgmt_program::memory::Memory;
 
 use crate::args::Options;
 use crate::audit::Audit;
 use crate::report::Run;
 use crate::zones::Zones;
-use crate::{containers, orphans};
+use crate::{containers, heartbeats, orphans};
 use dnsmgmt_program::stop::Stop;
 
 /// Which jobs are to be done.
@@ -35,14 +36,15 @@ pub(crate) async fn run(
     jobs: Jobs,
     interval: Option<Duration>,
     stop: &Stop,
+    memory: &mut Memory,
 ) -> Result<Exit> {
     let context = Context::new(global)?;
     let audit = options.audit.as_deref().map(|file| Audit::new(file, &context));
     let mut run = Run::new(&context, options);
     let to_be_done = jobs.to_be_done(&context)?;
-    match open(&context, options, jobs, &to_be_done)? {
-        Some(mut repository) => {
-            let brake = brake(&context, options, &repository)?;
+    match open(&context, options, jobs, &to_be_done, interval.is_some(), memory)? {
+        Some(repository) => {
+            let brake = brake(&context, options, repository)?;
             let policy = context.settings.policy();
             for job in to_be_done {
                 let cleaning = Cleaning {
@@ -51,13 +53,12 @@ pub(crate) async fn run(
                     brake: &brake,
                     journal_keep: policy.journal_keep,
                 };
-                let (repository, audit) = (&mut repository, audit.as_ref());
+                let audit = audit.as_ref();
                 let zones = Zones { context: &context, options, repository, cleaning, audit, stop };
                 match job {
                     Job::Orphans => orphans::run(zones, &mut run).await?,
                     Job::Containers => containers::run(zones, &mut run).await?,
-                    // No command asks for it yet.
-                    Job::Leases => {}
+                    Job::Leases => heartbeats::run(zones, &mut run).await?,
                 }
             }
         }
@@ -71,41 +72,70 @@ impl Jobs {
     /// Returns the jobs that can be done; an error where the one that is asked for cannot.
     fn to_be_done(self, context: &Context) -> Result<Vec<Job>> {
         let has_containers = containers::are_configured(context);
+        let has_leases = heartbeats::are_configured(context)?;
         match self {
-            Self::All if has_containers => Ok(vec![Job::Orphans, Job::Containers]),
-            Self::All => Ok(vec![Job::Orphans]),
+            Self::All => {
+                let containers = has_containers.then_some(Job::Containers);
+                let leases = has_leases.then_some(Job::Leases);
+                Ok([Job::Orphans].into_iter().chain(containers).chain(leases).collect())
+            }
             Self::Only(Job::Containers) if !has_containers => bail!(UsageError(
                 "no source says which containers there are; put `docker` into `sources` of dnsmgmt.toml, or into DNSMGMT_SOURCES".into()
+            )),
+            Self::Only(Job::Leases) if !has_leases => bail!(UsageError(
+                "no name is leased; set INTERNAL_DOMAIN, EXTERNAL_DOMAIN, IPV6_DOMAIN or COMBINED_DOMAIN, or name some with `domains` in \
+                 [heartbeat] of dnsmgmt.toml"
+                    .into()
             )),
             Self::Only(job) => Ok(vec![job]),
         }
     }
 }
 
-/// Opens the database where there is one. It is made only for suffixes that are ours whole, because then something is ours without it,
-/// and is not to be deleted without a journal; for a preview it is made in memory.
-fn open(context: &Context, options: &Options, jobs: Jobs, to_be_done: &[Job]) -> Result<Option<DnsRepositoryManager>> {
+/// Opens the database where there is one. It is made only where something is ours without it: suffixes that are ours whole, which are not
+/// to be deleted from without a journal, and leases, of which it remembers what was seen. For a preview it is made in memory; so it is for
+/// leases that a loop looks at again and again, where there is no place for one.
+fn open<'m>(
+    context: &Context,
+    options: &Options,
+    jobs: Jobs,
+    to_be_done: &[Job],
+    is_loop: bool,
+    memory: &'m mut Memory,
+) -> Result<Option<&'m mut DnsRepositoryManager>> {
     let database = context.settings.database_if_any()?;
     let is_there = database.is_some_and(|database| {
         let metadata = database.path.symlink_metadata();
         !metadata.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     });
-    let is_needed = to_be_done.contains(&Job::Containers) && !context.settings.wholes().is_empty();
-    match (is_there, is_needed, jobs) {
-        (false, true, _) if options.dry_run => Ok(Some(DnsRepositoryManager::in_memory()?)),
-        (true, ..) | (false, true, _) => database::open(&context.settings).map(Some),
-        (false, false, Jobs::All) => Ok(None),
-        (false, false, Jobs::Only(job)) => {
+    let has_leases = to_be_done.contains(&Job::Leases);
+    let is_needed = has_leases || to_be_done.contains(&Job::Containers) && !context.settings.wholes().is_empty();
+    if !is_there && is_needed && options.dry_run {
+        return memory.in_process().map(Some);
+    }
+    if (is_there || is_needed) && memory.open(context)? {
+        return Ok(memory.on_disk());
+    }
+    match (has_leases, jobs) {
+        (true, _) if is_loop => {
+            if !memory.has_begun() {
+                let text = "there is no place for a database, so this process remembers what it sees of heartbeats";
+                say(Level::Notice, text, &NOTHING_MORE);
+            }
+            memory.in_process().map(Some)
+        }
+        (_, Jobs::All) => Ok(None),
+        (_, Jobs::Only(Job::Leases)) => bail!(
+            "there is no place for a database, so nothing is deleted: a lease is over only when an earlier run saw the same heartbeat; set \
+             DNSMGMT_DB, or let the program go on with --interval"
+        ),
+        (_, Jobs::Only(job)) => {
             let database = context.settings.database()?;
+            let what = if job == Job::Containers { "a container's" } else { "an orphan" };
             bail!(
-                "there is no database at {}, where {} says, so nothing is known to be {}; `dns-cli sync` makes it",
+                "there is no database at {}, where {} says, so nothing is known to be {what}; `dns-cli sync` makes it",
                 database.path.display(),
                 database.named_by,
-                match job {
-                    Job::Orphans => "an orphan",
-                    Job::Containers => "a container's",
-                    Job::Leases => "leased",
-                },
             )
         }
     }

@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod commands;
 mod containers;
+mod heartbeats;
 mod jobs;
 mod orphans;
 mod repeat;

@@ -8,6 +8,7 @@ use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
+use dnsmgmt_program::memory::Memory;
 
 use crate::args::Options;
 use crate::jobs::{self, Jobs};
@@ -30,8 +31,9 @@ pub(crate) async fn run(
         None => configured()?.unwrap_or(USUAL),
     };
     say(Level::Notice, &format!("cleaning up every {} s", interval.as_secs()), &NOTHING_MORE);
+    let mut memory = Memory::default();
     loop {
-        if let Err(error) = jobs::run(global, options, jobs, Some(interval), stop).await {
+        if let Err(error) = jobs::run(global, options, jobs, Some(interval), stop, &mut memory).await {
             failed(&error);
         }
         if stop.unless_asked(tokio::time::sleep(interval)).await.is_none() {

@@ -9,17 +9,19 @@ use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::reconcile::{End, Reconciled};
 use dnsmgmt_core::record::Record;
 use dnsmgmt_core::report::{Fate, Outcome};
+use dnsmgmt_core::stale::leases::{Finding, LeaseDecision, What};
 use dnsmgmt_core::stale::{Decision, Job};
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
 use dnsmgmt_program::output::{
-    JsonChange, JsonHeld, JsonNotJudged, JsonRecord, JsonWaiting, json_change, print_json, subject, verb,
+    JsonChange, JsonHeld, JsonNotJudged, JsonRecord, JsonWaiting, duration, json_change, print_json, subject, verb,
 };
 use serde::Serialize;
 
 use crate::args::{Options, Output};
+use crate::heartbeats::Ages;
 
 /// What one zone came to.
 #[derive(Debug)]
@@ -30,6 +32,9 @@ pub(crate) struct Cleaned {
     forgotten: Vec<Record>,
     waiting: Vec<(Record, Duration)>,
     held: Option<Box<Held>>,
+    findings: Vec<Finding>,
+    /// How old heartbeats are, where it is about these.
+    ages: Option<Ages>,
     is_preview: bool,
     not_written: Option<String>,
 }
@@ -45,7 +50,17 @@ impl Cleaned {
         };
         let not_written = not_written.map(|error| error.to_string());
         let Decision { forgotten, waiting, .. } = decision;
-        Self { job, provider, outcomes, forgotten, waiting, held, is_preview, not_written }
+        let (findings, ages) = (Vec::new(), None);
+        Self { job, provider, outcomes, forgotten, waiting, held, findings, ages, is_preview, not_written }
+    }
+
+    /// What the leases of a zone came to.
+    pub(crate) fn of_leases(provider: ProviderId, done: Reconciled<LeaseDecision>, ages: Ages) -> Self {
+        let Reconciled { decision, settled, end } = done;
+        let LeaseDecision { plan, findings, claims } = decision;
+        let decision = Decision { plan, claims, bookkeeping: Vec::new(), forgotten: Vec::new(), waiting: Vec::new() };
+        let cleaned = Self::of(Job::Leases, provider, Reconciled { decision, settled, end });
+        Self { findings, ages: Some(ages), ..cleaned }
     }
 
     pub(crate) fn outcomes(&self) -> &[Outcome] {
@@ -62,7 +77,10 @@ impl Cleaned {
         };
         if self.held.is_some() && !self.is_preview {
             Exit::Held
-        } else if self.not_written.is_some() || self.outcomes.iter().any(is_open) {
+        } else if self.not_written.is_some()
+            || self.outcomes.iter().any(is_open)
+            || self.findings.iter().any(|found| is_odd(&found.what))
+        {
             Exit::Unsettled
         } else {
             Exit::Done
@@ -70,7 +88,11 @@ impl Cleaned {
     }
 
     fn is_quiet(&self) -> bool {
-        self.outcomes.is_empty() && self.forgotten.is_empty() && self.held.is_none() && self.not_written.is_none()
+        self.outcomes.is_empty()
+            && self.forgotten.is_empty()
+            && self.held.is_none()
+            && self.not_written.is_none()
+            && !self.findings.iter().any(|found| is_odd(&found.what))
     }
 
     fn log(&self, is_seen: bool) {
@@ -95,6 +117,10 @@ impl Cleaned {
             let text = format!("orphan {record} at {}: goes in {} s", self.provider, seconds(*left));
             say(Level::Info, &text, &NOTHING_MORE);
         }
+        for found in self.findings.iter().filter(|found| is_seen || is_odd(&found.what)) {
+            let level = if is_odd(&found.what) { Level::Warning } else { Level::Info };
+            say(level, &format!("{} ({}): {}", found.member, self.provider, told(&found.what)), &NOTHING_MORE);
+        }
         if let Some(held) = &self.held {
             let text = format!(
                 "held at {}: it would delete {} of the {} records there that {}; if that is meant: `dns-cleanup {} --approve {}`; \
@@ -112,6 +138,30 @@ impl Cleaned {
             let text = format!("{}: what became of it was not written down, the next run looks: {why}", self.provider);
             say(Level::Error, &text, &NOTHING_MORE);
         }
+    }
+}
+
+/// Returns whether somebody should look after it.
+fn is_odd(what: &What) -> bool {
+    match what {
+        What::Malformed(..) | What::FromTheFuture(..) => true,
+        What::NoHeartbeat | What::Missing(_) | What::LastMember | What::Preserved => false,
+    }
+}
+
+fn told(what: &What) -> String {
+    match what {
+        What::NoHeartbeat => "it never had a heartbeat, so it stays".into(),
+        What::Malformed(value, left) => {
+            format!("its heartbeat {value} makes no sense; it is kept for {} more", duration(*left))
+        }
+        What::FromTheFuture(value, left) => format!(
+            "its heartbeat {value} is ahead of this machine's clock by more than a minute; it is kept for {} more",
+            duration(*left)
+        ),
+        What::Missing(left) => format!("its heartbeat is gone; it is kept for {} more", duration(*left)),
+        What::LastMember => "it is expired, and stays because it is the last address of its name".into(),
+        What::Preserved => "it is expired, and stays because its name is preserved".into(),
     }
 }
 
@@ -304,6 +354,30 @@ struct JsonZone<'a> {
     forgotten: Vec<JsonRecord<'a>>,
     waiting: Vec<JsonWaiting<'a>>,
     held: Option<JsonHeld>,
+    findings: Vec<JsonFinding>,
+    leases: Option<Ages>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonFinding {
+    name: String,
+    address: String,
+    what: &'static str,
+    heartbeat: Option<String>,
+    left_seconds: Option<u64>,
+}
+
+fn json_finding(Finding { member, what }: &Finding) -> JsonFinding {
+    let (word, heartbeat, left) = match what {
+        What::NoHeartbeat => ("no heartbeat", None, None),
+        What::Malformed(value, left) => ("malformed", Some(value.to_string()), Some(left)),
+        What::FromTheFuture(value, left) => ("from the future", Some(value.to_string()), Some(left)),
+        What::Missing(left) => ("missing", None, Some(left)),
+        What::LastMember => ("last member", None, None),
+        What::Preserved => ("preserved", None, None),
+    };
+    let (name, address) = (member.domain.to_string(), member.address.to_string());
+    JsonFinding { name, address, what: word, heartbeat, left_seconds: left.map(|left| seconds(*left)) }
 }
 
 fn json_zone(zone: &Cleaned) -> JsonZone<'_> {
@@ -315,5 +389,7 @@ fn json_zone(zone: &Cleaned) -> JsonZone<'_> {
         forgotten: zone.forgotten.iter().map(JsonRecord::from).collect(),
         waiting: zone.waiting.iter().map(JsonWaiting::from).collect(),
         held: zone.held.as_deref().map(JsonHeld::from),
+        findings: zone.findings.iter().map(json_finding).collect(),
+        leases: zone.ages,
     }
 }

@@ -13,6 +13,7 @@ use dnsmgmt_program::args::Global;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::complain;
+use dnsmgmt_program::memory::Memory;
 use dnsmgmt_program::output::print_lines;
 
 use crate::args::{Install, Options, Output, Placed, Schedule};
@@ -71,7 +72,9 @@ async fn dry_run(global: &Global, options: &Options, period: &Period) -> Result<
         log: options.log,
         output: Output::Log,
     };
-    let exit = jobs::run(global, &options, Jobs::All, Some(period.every()), &Stop::on_signals()?).await;
+    let exit =
+        jobs::run(global, &options, Jobs::All, Some(period.every()), &Stop::on_signals()?, &mut Memory::default())
+            .await;
     match exit.context("the dry run failed, so nothing was installed")? {
         Exit::CouldNotRun | Exit::Usage => bail!("the dry run failed, so nothing was installed"),
         _ => Ok(()),

@@ -8,7 +8,7 @@ use dnsmgmt_core::progress::Progress;
 use dnsmgmt_core::provider::{DnsProvider, ProviderId};
 use dnsmgmt_core::reconcile::{Cleaning, End, Reconciled, clean, is_due, list, preview_clean};
 use dnsmgmt_core::record_set::{Listing, Scope};
-use dnsmgmt_core::repository::{DnsRepositoryManager, RepositoryError};
+use dnsmgmt_core::repository::{DnsRepositoryManager, ProviderLock, RepositoryError};
 use dnsmgmt_core::stale::Decision;
 use dnsmgmt_core::tracked::TrackedRecord;
 use dnsmgmt_program::context::Context;
@@ -77,18 +77,10 @@ impl Zones<'_> {
         for zone in zones {
             due |= self.is_due(zone, work, false)?;
         }
-        let patience = if self.options.wait && due { FOREVER } else { Duration::ZERO };
-        let lock = match self.options.dry_run {
-            true => None,
-            false => {
-                match self.stop.unless_asked(self.context.lock(self.repository.path(), provider, patience)).await {
-                    Some(Ok(lock)) => Some(lock),
-                    // Whoever has it looks too, so that no time is lost.
-                    Some(Err(_)) if !due => return Ok(()),
-                    Some(Err(error)) => return Err(error),
-                    None => return Err(anyhow!("told to stop while waiting for {provider}")),
-                }
-            }
+        let lock = match self.lock(provider, due).await {
+            // Whoever has it looks too, so that no time is lost.
+            Err(_) if !due => return Ok(()),
+            lock => lock?,
         };
         if due && lock.is_some() {
             let looked = self.stop.unless_asked(work.look_again(self.repository, run)).await;
@@ -97,12 +89,23 @@ impl Zones<'_> {
         for zone in zones {
             if self.is_due(zone, work, lock.is_some())? {
                 match self.zone(zone, work).await {
-                    Ok(done) => self.take(zone, done, run),
+                    Ok(done) => self.take(zone, Cleaned::of(self.cleaning.job, zone.clone(), done), run),
                     Err(error) => run.fail(error),
                 }
             }
         }
         Ok(())
+    }
+
+    /// Takes the lock on a provider, and waits for it where that is asked for and something is `due`. A preview and a memory that no other
+    /// program can see need none.
+    pub(crate) async fn lock(&self, provider: &str, due: bool) -> Result<Option<ProviderLock>> {
+        if self.options.dry_run || self.repository.is_in_memory() {
+            return Ok(None);
+        }
+        let patience = if self.options.wait && due { FOREVER } else { Duration::ZERO };
+        let locked = self.stop.unless_asked(self.context.lock(self.repository.path(), provider, patience)).await;
+        locked.ok_or_else(|| anyhow!("told to stop while waiting for {provider}"))?.map(Some)
     }
 
     /// Returns whether it is worth asking about a zone. If not, the look may be `written`, so that its time counts.
@@ -138,8 +141,8 @@ impl Zones<'_> {
         Ok(done)
     }
 
-    fn take(&self, zone: &ProviderId, done: Reconciled<Decision>, run: &mut Run<'_>) {
-        let cleaned = Cleaned::of(self.cleaning.job, zone.clone(), done);
+    /// Takes in what a zone came to.
+    pub(crate) fn take(&self, zone: &ProviderId, cleaned: Cleaned, run: &mut Run<'_>) {
         if let Some(audit) = self.audit.filter(|_| cleaned.was_carried_out()) {
             audit.write(zone, cleaned.outcomes());
         }

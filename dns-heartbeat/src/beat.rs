@@ -1,6 +1,6 @@
 //! One run: what this machine has, whether heartbeats are due, and the zones in turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, bail};
@@ -17,13 +17,13 @@ use dnsmgmt_program::context::{Connected, Context};
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::machine::host_name;
+use dnsmgmt_program::memory::{Memory, is_of_the_database};
 use dnsmgmt_program::progress::Line;
 use dnsmgmt_providers::addresses::Family;
 use dnsmgmt_providers::config::{Heartbeat, Target};
 
 use crate::args::Options;
 use crate::find::find;
-use crate::memory::{Memory, Opened, is_of_the_database};
 use crate::report::Report;
 use crate::wish::{Registrations, Wish};
 
@@ -41,11 +41,13 @@ pub(crate) async fn run(
     memory: &mut Memory,
 ) -> Result<Exit> {
     let context = Context::new(global)?;
-    let on_disk = match memory.open(&context) {
-        Ok(opened) => beat(&context, options, interval, opened).await,
-        Err(error) => Err(error),
+    let opened = memory.open(&context);
+    let done = match (opened, memory.on_disk()) {
+        (Err(error), _) => Err(error),
+        (Ok(_), Some(repository)) => beat(&context, options, interval, repository).await,
+        (Ok(_), None) => return beat(&context, options, interval, memory.in_process()?).await,
     };
-    match on_disk {
+    match done {
         Err(error) if is_of_the_database(&error) => {
             failed(&error.context("going on without the database"));
             Ok(beat(&context, options, interval, memory.in_process()?).await?.or(Exit::CouldNotRun))
@@ -58,7 +60,7 @@ async fn beat(
     context: &Context,
     options: &Options,
     interval: Option<Duration>,
-    mut opened: Opened<'_>,
+    repository: &mut DnsRepositoryManager,
 ) -> Result<Exit> {
     let heartbeat = context.settings.heartbeat()?;
     let instance = instance(&heartbeat)?;
@@ -69,8 +71,7 @@ async fn beat(
                 .into()
         ));
     }
-    let is_on_disk = opened.is_on_disk();
-    let repository = opened.repository();
+    let is_on_disk = !repository.is_in_memory();
     let moment = context.clock.moment();
     let gap = match options.dry_run {
         true => None,
@@ -83,7 +84,8 @@ async fn beat(
     let wish = Wish::of(&heartbeat, &found, &before);
     let wish = if options.deregister { wish.ended(&before) } else { wish };
     let mut report = Report::new(context, options, &instance, &wish, problems);
-    let targets = targets(context, &wish, &mut report);
+    let (targets, misplaced) = context.targets_of(&wish.names());
+    misplaced.into_iter().for_each(|error| report.fail(error));
     let places: Vec<String> = targets.iter().map(|target| target.endpoint(&context.folder)).collect();
     let mark = wish.mark(&heartbeat, &places);
     let is_due = match options.now || options.deregister || !wish.withdrawn.is_empty() {
@@ -131,23 +133,6 @@ fn remember(
     }
     let Moment { now, boot, running } = moment.clone();
     Ok(repository.set_refresh(instance, &Last { wanted, is_verified: report.is_verified(), now, boot, running })?)
-}
-
-/// Tells from the configuration alone where the names belong. One that has no provider costs the others nothing.
-fn targets(context: &Context, wish: &Wish, report: &mut Report<'_>) -> Vec<Target> {
-    let of = |names: &[Name]| context.settings.targets_for(context.provider.as_deref(), context.zone.as_ref(), names);
-    let mut names: Vec<Name> = wish.names().into_iter().collect();
-    names.retain(|name| match of(std::slice::from_ref(name)) {
-        Ok(_) => true,
-        Err(error) => {
-            report.fail(error.into());
-            false
-        }
-    });
-    of(&names).unwrap_or_else(|error| {
-        report.fail(error.into());
-        Vec::new()
-    })
 }
 
 /// Returns who this machine is.
@@ -203,13 +188,8 @@ impl Beat<'_> {
         before: &Registrations,
         report: &mut Report<'_>,
     ) {
-        let mut zones = Vec::new();
-        for target in targets {
-            match self.connect(target).await {
-                Ok(connected) => zones.extend(connected),
-                Err(error) => report.fail(error),
-            }
-        }
+        let (zones, failures) = self.context.connect_all(targets).await;
+        failures.into_iter().for_each(|error| report.fail(error));
         for (at, names) in &zones {
             let here = |member: &&Member| {
                 names.contains(&member.domain) || before.get(at.id()).is_some_and(|old| old.contains(*member))
@@ -221,21 +201,11 @@ impl Beat<'_> {
         }
     }
 
-    /// Connects to the zones that a target leads to, each with the names that belong there.
-    async fn connect(&self, target: Target) -> Result<Vec<(Connected, Vec<Name>)>> {
-        let mut connected = Vec::new();
-        for target in self.context.located(vec![target]).await? {
-            let names = target.names().to_vec();
-            connected.push((self.context.connect(target).await?, names));
-        }
-        Ok(connected)
-    }
-
     async fn zone(
         &self,
         repository: &mut DnsRepositoryManager,
         at: &Connected,
-        names: &[Name],
+        names: &BTreeSet<Name>,
         here: &(dyn Fn(&&Member) -> bool + Sync),
     ) -> Result<Registered> {
         let id = at.id();

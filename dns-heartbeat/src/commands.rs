@@ -3,10 +3,10 @@
 use anyhow::Result;
 use clap::CommandFactory as _;
 use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::memory::Memory;
 use dnsmgmt_program::{completions, man};
 
 use crate::args::{Cli, Command};
-use crate::memory::Memory;
 use crate::{beat, health, repeat};
 
 pub(crate) async fn run(cli: Cli) -> Result<Exit> {

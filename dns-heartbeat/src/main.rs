@@ -5,7 +5,6 @@ mod beat;
 mod commands;
 mod find;
 mod health;
-mod memory;
 mod repeat;
 mod report;
 mod wish;

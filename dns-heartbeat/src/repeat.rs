@@ -8,11 +8,11 @@ use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
+use dnsmgmt_program::memory::Memory;
 use dnsmgmt_program::stop::Stop;
 
 use crate::args::Options;
 use crate::beat;
-use crate::memory::Memory;
 
 /// How far apart the runs are where nobody says it.
 const USUAL: Duration = Duration::from_secs(300);

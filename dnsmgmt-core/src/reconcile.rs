@@ -27,7 +27,7 @@ use crate::source::Wanted;
 use crate::sync::{Decision, Evidence, sync};
 use crate::tracked::TrackedRecord;
 pub use clean::{Cleaning, clean, is_due, preview_clean};
-pub use end::{Ending, end_leases, preview_leases};
+pub use end::{Ending, SeenLeases, end_leases, preview_leases, see_leases};
 pub use host::{Registered, Registering, preview_registration, register_zone};
 
 /// One run of a program.

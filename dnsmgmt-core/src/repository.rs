@@ -71,6 +71,9 @@ use crate::tracked::{Bookkeeping, OrphanReason, TrackedRecord};
 /// How long a listing counts as fresh where nothing else is said.
 pub const CACHE_TTL: SignedDuration = SignedDuration::from_hours(1);
 
+/// What stands for the file of a database in memory (SQLite, "In-Memory Databases").
+const IN_MEMORY: &str = ":memory:";
+
 /// How much memory SQLite may take for pages, in KiB as a negative number: with its default of 2 MB, the index of a large cache
 /// is read again and again while it is replaced.
 const PAGE_CACHE: i64 = -65_536;
@@ -107,11 +110,16 @@ impl DnsRepositoryManager {
 
     /// Makes a database in memory, which ends with the program: for those that have no place for one.
     pub fn in_memory() -> Result<Self, RepositoryError> {
-        let path = PathBuf::from(":memory:");
+        let path = PathBuf::from(IN_MEMORY);
         let connection = Connection::open_in_memory().map_err(|error| not_opened(&path, error))?;
         let mut repository = Self { connection, path };
         repository.prepare()?;
         Ok(repository)
+    }
+
+    /// Returns whether it is in memory, so that no other program can see it.
+    pub fn is_in_memory(&self) -> bool {
+        self.path == Path::new(IN_MEMORY)
     }
 
     /// Returns the file.

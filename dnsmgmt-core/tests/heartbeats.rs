@@ -15,7 +15,7 @@ use dnsmgmt_core::preserved::Preserved;
 use dnsmgmt_core::progress::silent;
 use dnsmgmt_core::provider::{DnsProvider, RunId};
 use dnsmgmt_core::reconcile::{
-    End, Ending, ReconcileError, Reconciled, Registered, Registering, Run, end_leases, register_zone,
+    End, Ending, ReconcileError, Reconciled, Registered, Registering, Run, end_leases, register_zone, see_leases,
 };
 use dnsmgmt_core::record::{Record, RecordData, RecordType, Ttl};
 use dnsmgmt_core::register::Refresh;
@@ -126,8 +126,9 @@ impl World {
             brake: &self.brake,
             journal_keep: Duration::from_secs(86_400),
         };
-        let done = end_leases(&mut cleaner.repository, &self.provider, ending, self.run(clock)).await;
-        done.map(|(reconciled, _)| reconciled)
+        let (repository, run) = (&mut cleaner.repository, self.run(clock));
+        let seen = see_leases(repository, &self.provider, ending, run, true).await?;
+        end_leases(repository, &self.provider, &seen, ending, run).await
     }
 
     /// Lets the cleaner look every five minutes, so many times, and returns how many records went.

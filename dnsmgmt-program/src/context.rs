@@ -1,6 +1,7 @@
 //! What a command needs of the world: the configuration, and the providers it leads to.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -106,6 +107,38 @@ impl Context {
             providers.push(self.connect(target).await?);
         }
         Ok(providers)
+    }
+
+    /// Tells from the configuration alone where names belong, and what has no place: it costs the others nothing.
+    pub fn targets_of(&self, names: &BTreeSet<Name>) -> (Vec<Target>, Vec<Error>) {
+        let of = |names: &[Name]| self.settings.targets_for(self.provider.as_deref(), self.zone.as_ref(), names);
+        let mut failures = Vec::new();
+        let mut placed: Vec<Name> = names.iter().cloned().collect();
+        placed.retain(|name| of(std::slice::from_ref(name)).map_err(|error| failures.push(error.into())).is_ok());
+        let targets = of(&placed).unwrap_or_else(|error| {
+            failures.push(error.into());
+            Vec::new()
+        });
+        (targets, failures)
+    }
+
+    /// Connects to the zones that targets lead to, each with the names that belong there. What fails costs the others nothing.
+    pub async fn connect_all(&self, targets: Vec<Target>) -> (Vec<(Connected, BTreeSet<Name>)>, Vec<Error>) {
+        let (mut connected, mut failures) = (Vec::new(), Vec::new());
+        for target in targets {
+            let located = self.located(vec![target]).await.unwrap_or_else(|error| {
+                failures.push(error.into());
+                Vec::new()
+            });
+            for target in located {
+                let names = target.names().iter().cloned().collect();
+                match self.connect(target).await {
+                    Ok(at) => connected.push((at, names)),
+                    Err(error) => failures.push(error.into()),
+                }
+            }
+        }
+        (connected, failures)
     }
 
     /// Returns one target for each zone, where only the service knows which zones hold the names.

@@ -13,6 +13,7 @@ pub mod held;
 pub mod log;
 pub mod machine;
 pub mod man;
+pub mod memory;
 pub mod name;
 pub mod output;
 pub mod progress;

@@ -17,7 +17,7 @@ use crate::plan::{Plan, StepGroup};
 use crate::preserved::Preserved;
 use crate::provider::{Change, DnsProvider, ListingSupport};
 use crate::record_set::{Listing, Scope};
-use crate::repository::DnsRepositoryManager;
+use crate::repository::{DnsRepositoryManager, RepositoryError};
 use crate::stale::Job;
 use crate::stale::leases::{LeaseDecision, LeaseEvidence, expired};
 
@@ -45,82 +45,30 @@ pub struct Ending<'a> {
     pub journal_keep: Duration,
 }
 
-/// What was listed, and when.
-struct Looked {
+/// The leases of a zone as a run saw them.
+#[derive(Debug)]
+pub struct SeenLeases {
     /// When the listing began.
     since: Moment,
     scope: Scope,
     listing: Listing,
-    found: Vec<Lease>,
-    term: Term,
+    /// In the order of names and addresses.
+    pub leases: Vec<Lease>,
+    /// How they are judged.
+    pub term: Term,
     before: Memory,
     after: Memory,
 }
 
-/// Decides which leases of a zone are over. Nothing but the cache is written.
-pub async fn preview_leases(
-    repository: &mut DnsRepositoryManager,
-    provider: &dyn DnsProvider,
-    ending: Ending<'_>,
-    run: Run<'_>,
-) -> Result<(Reconciled<LeaseDecision>, Vec<Lease>), ReconcileError> {
-    let looked = look_at(repository, provider, ending, run, false).await?;
-    let decision = ending.decide(provider, &looked);
-    let waiting = repository.held_at(provider.id())?;
-    let held = ending.brake.approve_beside(decision.plan.clone(), decision.claims, &waiting).err();
-    Ok((Reconciled { decision, settled: Vec::new(), end: End::Previewed(held) }, looked.found))
-}
-
-/// Deletes the addresses of a zone whose leases are over, with their heartbeats, and heartbeats that keep nothing. The caller holds the
-/// provider's lock.
-///
-/// What was seen by an earlier run is the first look, this run's listing the second: if the deletions do not begin within 10 seconds
-/// of it, their names are listed again.
-pub async fn end_leases(
-    repository: &mut DnsRepositoryManager,
-    provider: &dyn DnsProvider,
-    ending: Ending<'_>,
-    run: Run<'_>,
-) -> Result<(Reconciled<LeaseDecision>, Vec<Lease>), ReconcileError> {
-    let id = provider.id();
-    let looked = look_at(repository, provider, ending, run, true).await?;
-    let now = run.now();
-    let settled = repository.settle_by_looking(id, &looked.scope, &looked.listing, now)?;
-    repository.remember_leases(id, &looked.before, &looked.after)?;
-    repository.prune(now, SignedDuration::try_from(ending.journal_keep).unwrap_or(SignedDuration::MAX))?;
-    let mut decision = ending.decide(provider, &looked);
-    if !decision.plan.is_empty() && is_old(&looked.since, &(run.clock)()) {
-        decision.plan = look_again(provider, decision.plan, run).await?;
-    }
-    let waiting = repository.held_at(id)?;
-    let approved = ending.brake.approve_beside(decision.plan.clone(), decision.claims, &waiting);
-    // What was held of this job and is not in its plan any more is over too: it lives.
-    let is_over = |waiting: &Waiting, plan: &Plan| {
-        waiting.overlaps(plan) || waiting.reasons.iter().all(|reason| reason == Job::Leases.reason().as_str())
-    };
-    let end = carry_out_or_hold(repository, provider, approved, is_over, run).await?;
-    Ok((Reconciled { decision, settled, end }, looked.found))
-}
-
-impl Ending<'_> {
-    fn decide(&self, provider: &dyn DnsProvider, looked: &Looked) -> LeaseDecision {
-        let evidence = LeaseEvidence {
-            leases: &looked.found,
-            term: looked.term,
-            preserved: self.preserved,
-            keep_last_member: self.keep_last_member,
-        };
-        expired(provider, looked.scope.clone(), looked.listing.clone(), evidence)
-    }
-}
-
-async fn look_at(
+/// Looks at the leases of a zone. Nothing is written but the cache, and for how long the zone has been looked at where that is to be
+/// `written`: until the deletions begin a job can be given up.
+pub async fn see_leases(
     repository: &mut DnsRepositoryManager,
     provider: &dyn DnsProvider,
     ending: Ending<'_>,
     run: Run<'_>,
     written: bool,
-) -> Result<Looked, ReconcileError> {
+) -> Result<SeenLeases, ReconcileError> {
     let id = provider.id();
     let since = (run.clock)();
     let before = repository.leases(id)?;
@@ -133,10 +81,66 @@ async fn look_at(
     let Look { observed, .. } = repository.look_at_leases(id, &moment, ending.interval, written)?;
     let is_meant = |name: &Name| ending.domains.contains(name);
     let is_whole = |name: &Name| ending.whole.contains(name);
-    let found = leases(&listing, &is_meant, &is_whole, &before, observed, moment.now);
-    let after = memory(&found, before.clone(), &is_meant, observed);
+    let leases = leases(&listing, &is_meant, &is_whole, &before, observed, moment.now);
+    let after = memory(&leases, before.clone(), &is_meant, observed);
     let term = Term { threshold: ending.threshold, now: moment.now };
-    Ok(Looked { since, scope, listing, found, term, before, after })
+    Ok(SeenLeases { since, scope, listing, leases, term, before, after })
+}
+
+/// Decides which leases of a zone are over. Nothing is written.
+pub fn preview_leases(
+    repository: &DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    seen: &SeenLeases,
+    ending: Ending<'_>,
+) -> Result<Reconciled<LeaseDecision>, RepositoryError> {
+    let decision = ending.decide(provider, seen);
+    let waiting = repository.held_at(provider.id())?;
+    let held = ending.brake.approve_beside(decision.plan.clone(), decision.claims, &waiting).err();
+    Ok(Reconciled { decision, settled: Vec::new(), end: End::Previewed(held) })
+}
+
+/// Deletes the addresses of a zone whose leases are over, with their heartbeats, and heartbeats that keep nothing. The caller has held the
+/// provider's lock since before they were `seen`.
+///
+/// What an earlier run saw is the first look, what this one saw the second: if the deletions do not begin within 10 seconds of it, their
+/// names are listed again.
+pub async fn end_leases(
+    repository: &mut DnsRepositoryManager,
+    provider: &dyn DnsProvider,
+    seen: &SeenLeases,
+    ending: Ending<'_>,
+    run: Run<'_>,
+) -> Result<Reconciled<LeaseDecision>, ReconcileError> {
+    let id = provider.id();
+    let now = run.now();
+    let settled = repository.settle_by_looking(id, &seen.scope, &seen.listing, now)?;
+    repository.remember_leases(id, &seen.before, &seen.after)?;
+    repository.prune(now, SignedDuration::try_from(ending.journal_keep).unwrap_or(SignedDuration::MAX))?;
+    let mut decision = ending.decide(provider, seen);
+    if !decision.plan.is_empty() && is_old(&seen.since, &(run.clock)()) {
+        decision.plan = look_again(provider, decision.plan, run).await?;
+    }
+    let waiting = repository.held_at(id)?;
+    let approved = ending.brake.approve_beside(decision.plan.clone(), decision.claims, &waiting);
+    // What was held of this job and is not in its plan any more is over too: it lives.
+    let is_over = |waiting: &Waiting, plan: &Plan| {
+        waiting.overlaps(plan) || waiting.reasons.iter().all(|reason| reason == Job::Leases.reason().as_str())
+    };
+    let end = carry_out_or_hold(repository, provider, approved, is_over, run).await?;
+    Ok(Reconciled { decision, settled, end })
+}
+
+impl Ending<'_> {
+    fn decide(&self, provider: &dyn DnsProvider, seen: &SeenLeases) -> LeaseDecision {
+        let evidence = LeaseEvidence {
+            leases: &seen.leases,
+            term: seen.term,
+            preserved: self.preserved,
+            keep_last_member: self.keep_last_member,
+        };
+        expired(provider, seen.scope.clone(), seen.listing.clone(), evidence)
+    }
 }
 
 /// Lists the zone; where only names can be listed, the domains, and the heartbeats of the addresses that are there or were.
