@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use fixtures::cloudflare::FakeCloudflare;
+use fixtures::dynipupdate::{Held, written_as_described, written_later};
 use fixtures::faults::{Fault, On};
 use program::{Said, dns_cleanup, end, moment};
 use rustix::process::{Pid, Signal, kill_process};
@@ -28,13 +29,18 @@ impl Place {
 
     /// Returns one with these lines in `[heartbeat]`.
     async fn with(heartbeat: &str) -> Self {
+        Self::at("all.example.com", heartbeat).await
+    }
+
+    /// Returns one whose machines share that name.
+    async fn at(internal: &str, heartbeat: &str) -> Self {
         let fake = FakeCloudflare::start().await;
         let zone = fake.add_zone("example.com");
         fake.put(&zone, "foreign.example.com", "A", "192.0.2.1");
         let place = Self { fake, zone, folder: TempDir::new().unwrap() };
         let config = format!(
             "[providers.cloud]\nkind = \"cloudflare\"\nurl = \"{}\"\nzones = [{{ name = \"example.com\", id = \"{}\" }}]\n\
-             [heartbeat]\ninternal = \"all.example.com\"\n{heartbeat}",
+             [heartbeat]\ninternal = \"{internal}\"\n{heartbeat}",
             place.fake.url(),
             place.zone
         );
@@ -126,20 +132,24 @@ async fn an_expired_address_goes_with_its_heartbeat_and_its_neighbours_stay() {
 
 #[tokio::test]
 async fn records_of_the_prior_system_are_cleaned_up_after_its_hosts() {
-    let place = Place::new().await;
-    let old = moment().now.as_second() - 7200;
-    for (address, content) in [
-        ("10.0.0.1", format!("{old},web-container-abc123")),
-        ("10.0.0.2", format!("\"{old},web-container-abc123\"")),
-        ("10.0.0.3", format!("\"{old}\"")),
-    ] {
-        place.fake.put(&place.zone, "all.example.com", "A", address);
-        let name = format!("_heartbeat-{}.all.example.com", address.replace('.', "-"));
-        place.fake.put(&place.zone, &name, "TXT", &content);
-    }
-    place.watches().await;
-    place.cleans(0).await;
-    assert_eq!(place.held(), (Vec::new(), 0));
+    let names = "external = \"external.example.com\"\ncombined = \"combined.example.com\"\n";
+    let left = async |written: Vec<Held>| {
+        let place = Place::at("internal.example.com", names).await;
+        for held in &written {
+            place.fake.put(&place.zone, &held.name, &held.rtype, &held.content);
+        }
+        place.watches().await;
+        place.cleans(0).await;
+        let records = place.fake.records(&place.zone).into_iter().filter(|record| record.name != "foreign.example.com");
+        records.map(|record| format!("{} {} {}", record.name, record.rtype, record.content)).collect::<Vec<_>>()
+    };
+    let never_had_a_heartbeat = ["combined.example.com AAAA 2001:db8::1", "external.example.com A 203.0.113.1"];
+    assert_eq!(left(written_as_described()).await, never_had_a_heartbeat);
+    assert_eq!(
+        left(written_later()).await.len(),
+        written_later().len(),
+        "a time at the name itself is no heartbeat of an address"
+    );
 }
 
 #[tokio::test]

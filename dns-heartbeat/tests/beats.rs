@@ -67,7 +67,7 @@ async fn without_a_database_it_costs_one_listing_from_which_it_judges() {
 async fn a_machine_follows_its_address() {
     let (zone, host) = place().await;
     host.beats("").await;
-    host.service.says(200, "203.0.113.8").await;
+    host.service.says(200, "203.0.113.8");
     zone.calls();
     host.beats("").await;
     assert_eq!(zone.held(), ["203-0-113-8.all web-01", "all A 203.0.113.8", "foreign A 192.0.2.1"]);
@@ -84,7 +84,7 @@ async fn an_outage_of_the_address_service_deletes_nothing_and_lets_nothing_expir
             |zone: &Zone| zone.fake.records(&zone.id).into_iter().find(|record| record.rtype == "TXT").unwrap().content;
         let before = stamp(&zone);
         for (status, text) in [(503, "203.0.113.7"), (200, "<html>"), (200, "10.0.0.1")] {
-            host.service.says(status, text).await;
+            host.service.says(status, text);
             next_second().await;
             let said = host.says("--now").await;
             assert_eq!(said.status, 3, "{said:?}");

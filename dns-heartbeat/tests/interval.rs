@@ -32,7 +32,7 @@ async fn it_goes_on_and_takes_its_addresses_away_when_it_is_told_to_end() {
         let host = if has_database { host } else { host.without_a_database() };
         let child = host.start("--interval 1s");
         until(|| zone.held().len() == 3).await;
-        host.service.says(200, "203.0.113.8").await;
+        host.service.says(200, "203.0.113.8");
         until(|| zone.held().contains(&"all A 203.0.113.8".to_owned()) && zone.held().len() == 3).await;
         tell(&child, signal);
         let said = end(child).await;

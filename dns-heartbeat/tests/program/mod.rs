@@ -10,12 +10,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use dnsmgmt_core::repository::DnsRepositoryManager;
+use fixtures::address_service::AddressService;
 use fixtures::cloudflare::FakeCloudflare;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// What a run said, and its exit status.
 #[derive(Debug)]
@@ -29,26 +28,6 @@ pub(crate) async fn end(child: Child) -> Said {
     let output = child.wait_with_output().await.unwrap();
     let text = |octets| String::from_utf8(octets).unwrap();
     Said { out: text(output.stdout), err: text(output.stderr), status: output.status.code().unwrap_or(-1) }
-}
-
-/// A service that says which address it is asked from.
-pub(crate) struct Service(MockServer);
-
-impl Service {
-    pub(crate) async fn start() -> Self {
-        Self(MockServer::start().await)
-    }
-
-    /// Lets it answer this from now on.
-    pub(crate) async fn says(&self, status: u16, text: &str) {
-        self.0.reset().await;
-        let answer = ResponseTemplate::new(status).set_body_string(text);
-        Mock::given(any()).respond_with(answer).mount(&self.0).await;
-    }
-
-    pub(crate) fn url(&self) -> String {
-        self.0.uri()
-    }
 }
 
 /// A zone at Cloudflare.
@@ -95,7 +74,7 @@ pub(crate) async fn next_second() {
 /// A machine.
 pub(crate) struct Host {
     pub(crate) folder: TempDir,
-    pub(crate) service: Service,
+    pub(crate) service: AddressService,
     pub(crate) instance: String,
     /// Variables beside those of every machine here.
     pub(crate) variables: Vec<(String, String)>,
@@ -105,8 +84,7 @@ pub(crate) struct Host {
 impl Host {
     /// Returns one that registers its public address at `all.example.com`.
     pub(crate) async fn new(zone: &Zone, instance: &str, address: &str) -> Self {
-        let service = Service::start().await;
-        service.says(200, address).await;
+        let service = AddressService::start(address).await;
         let host = Self {
             folder: TempDir::new().unwrap(),
             instance: instance.into(),

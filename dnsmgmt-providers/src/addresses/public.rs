@@ -76,7 +76,7 @@ impl fmt::Display for Service {
 
 /// Why the address by which others see this machine is not known. Nothing follows from that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the public {family} address is not known, because {} do not agree on one: {}", services(*.agree), .answers.join("; "))]
+#[error("the public {family} address is not known, because {}: {}", why(*.agree), .answers.join("; "))]
 pub struct Undetermined {
     /// Of which family.
     pub family: Family,
@@ -86,8 +86,8 @@ pub struct Undetermined {
     pub answers: Vec<String>,
 }
 
-fn services(agree: usize) -> String {
-    if agree == 1 { "a service".into() } else { format!("{agree} services") }
+fn why(agree: usize) -> String {
+    if agree == 1 { "no service tells it".into() } else { format!("no {agree} services agree on one") }
 }
 
 /// Asks services by which address they see this machine, in their order and no more of them than it takes until `agree` say the same.
