@@ -9,6 +9,7 @@ use dnsmgmt_core::heartbeat::{InstanceId, Member};
 use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::progress::Progress;
+use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::reconcile::{Registered, Registering, preview_registration, register_zone};
 use dnsmgmt_core::register::{Due, Last, Refresh, due};
 use dnsmgmt_core::repository::DnsRepositoryManager;
@@ -16,6 +17,7 @@ use dnsmgmt_program::args::Global;
 use dnsmgmt_program::context::{Connected, Context};
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::failure::{complain, failed};
+use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
 use dnsmgmt_program::machine::host_name;
 use dnsmgmt_program::memory::{Memory, is_of_the_database};
 use dnsmgmt_program::progress::Line;
@@ -84,7 +86,11 @@ async fn beat(
     let wish = Wish::of(&heartbeat, &found, &before);
     let wish = if options.deregister { wish.ended(&before) } else { wish };
     let mut report = Report::new(context, options, &instance, &wish, problems);
-    let (targets, misplaced) = context.targets_of(&wish.names());
+    let is_placed = |name: &Name| context.targets_of(&[name.clone()].into()).1.is_empty();
+    let mut names = wish.names();
+    // What is only to go from where the configuration leads no more is left to expire.
+    names.retain(|name| options.deregister || !wish.is_only_withdrawn(name) || is_placed(name));
+    let (targets, misplaced) = context.targets_of(&names);
     misplaced.into_iter().for_each(|error| report.fail(error));
     let places: Vec<String> = targets.iter().map(|target| target.endpoint(&context.folder)).collect();
     let mark = wish.mark(&heartbeat, &places);
@@ -188,8 +194,15 @@ impl Beat<'_> {
         before: &Registrations,
         report: &mut Report<'_>,
     ) {
+        let providers: BTreeSet<String> = targets.iter().map(|target| target.provider().to_owned()).collect();
         let (zones, failures) = self.context.connect_all(targets).await;
+        let is_silent = |id: &ProviderId| !failures.is_empty() && providers.contains(&id.name);
+        let is_left = |id: &ProviderId| !is_silent(id) && zones.iter().all(|(at, _)| at.id() != id);
+        let left: Vec<_> = before.iter().filter(|(id, _)| is_left(id)).collect();
         failures.into_iter().for_each(|error| report.fail(error));
+        for (id, members) in left {
+            self.leave(repository, id, members).unwrap_or_else(|error| report.fail(error));
+        }
         for (at, names) in &zones {
             let here = |member: &&Member| {
                 names.contains(&member.domain) || before.get(at.id()).is_some_and(|old| old.contains(*member))
@@ -199,6 +212,22 @@ impl Beat<'_> {
                 Err(error) => report.fail(error),
             }
         }
+    }
+
+    /// Lets expire what was registered where the configuration leads no more.
+    fn leave(&self, repository: &mut DnsRepositoryManager, id: &ProviderId, members: &BTreeSet<Member>) -> Result<()> {
+        let names: BTreeSet<&Name> = members.iter().map(|member| &member.domain).collect();
+        let names: Vec<String> = names.into_iter().map(ToString::to_string).collect();
+        let text = format!(
+            "the configuration does not lead to {id} any more; what {} registered there is left to expire: {}",
+            self.instance,
+            names.join(", ")
+        );
+        say(Level::Notice, &text, &NOTHING_MORE);
+        if !self.dry_run {
+            repository.remove_registrations(self.instance, id, members)?;
+        }
+        Ok(())
     }
 
     async fn zone(

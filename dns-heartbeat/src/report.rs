@@ -103,7 +103,9 @@ impl<'a> Report<'a> {
             let text = match (self.options.dry_run, self.options.deregister) {
                 (true, _) => "dry run, nothing was done".into(),
                 (false, true) => format!("{} keeps nothing alive any more", self.instance),
-                (false, false) => format!("{} keeps {kept} addresses alive", self.instance),
+                (false, false) => {
+                    format!("{} keeps {kept} address{} alive", self.instance, if kept == 1 { "" } else { "es" })
+                }
             };
             say(Level::Info, &text, &NOTHING_MORE);
         }

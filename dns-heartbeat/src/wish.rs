@@ -53,9 +53,17 @@ impl Wish {
 
     /// Returns every name that is written at, or may have to be.
     pub(crate) fn names(&self) -> BTreeSet<Name> {
-        let members = self.wanted.keys().chain(&self.withdrawn).map(|member| &member.domain);
+        self.wanted_names().chain(self.withdrawn.iter().map(|member| &member.domain)).cloned().collect()
+    }
+
+    /// Returns whether this machine registered at a name and wants nothing there any more.
+    pub(crate) fn is_only_withdrawn(&self, name: &Name) -> bool {
+        self.wanted_names().all(|wanted| wanted != name)
+    }
+
+    fn wanted_names(&self) -> impl Iterator<Item = &Name> {
         let undetermined = self.undetermined.iter().map(|(name, _)| name);
-        members.chain(undetermined).chain(self.aliases.keys()).cloned().collect()
+        self.wanted.keys().map(|member| &member.domain).chain(undetermined).chain(self.aliases.keys())
     }
 
     /// Returns what is the same as long as the same is wanted in the same way at the same places: what is compared with the last run.

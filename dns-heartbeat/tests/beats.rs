@@ -233,3 +233,30 @@ async fn json_says_what_is_kept_alive() {
     let (json, status) = host.json("").await;
     assert_eq!((status, &json["due"]), (0, &false.into()));
 }
+
+#[tokio::test]
+async fn what_was_registered_where_the_configuration_leads_no_more_is_left_to_expire() {
+    let (old, host) = place().await;
+    host.beats("").await;
+    let new = Zone::new().await;
+    host.move_to("elsewhere", &new);
+    host.service.says(200, "203.0.113.8");
+    let said = host.beats("").await;
+    let moved = ["203-0-113-8.all web-01", "all A 203.0.113.8", "foreign A 192.0.2.1"];
+    assert_eq!((old.held(), new.held()), (REGISTERED.map(str::to_owned).to_vec(), moved.map(str::to_owned).to_vec()));
+    assert!(said.err.contains("does not lead to cloud (example.com) any more"), "{said:?}");
+    new.calls();
+    let again = host.beats("").await;
+    assert_eq!((new.calls().len(), again.err.as_str()), (0, ""), "it is said once");
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_for_a_moment_is_not_forgotten() {
+    let (zone, host) = place().await;
+    host.beats("").await;
+    zone.fake.server.faults.always(On::Listing, Fault::Unauthorized);
+    assert_eq!(host.says("--now --retry-for 0s").await.status, 1);
+    zone.fake.server.faults.clear();
+    host.beats("--deregister").await;
+    assert_eq!(zone.held(), ["foreign A 192.0.2.1"]);
+}

@@ -92,14 +92,19 @@ impl Host {
             has_database: true,
             service,
         };
-        host.configure(&format!(
-            "[providers.cloud]\nkind = \"cloudflare\"\ntoken = \"{}\"\nurl = \"{}\"\n\
+        host.move_to("cloud", zone);
+        host
+    }
+
+    /// Lets it register in this zone from now on, at a provider of that name.
+    pub(crate) fn move_to(&self, provider: &str, zone: &Zone) {
+        self.configure(&format!(
+            "[providers.{provider}]\nkind = \"cloudflare\"\ntoken = \"{}\"\nurl = \"{}\"\n\
              zones = [{{ name = \"example.com\", id = \"{}\" }}]\n",
             zone.fake.token,
             zone.fake.url(),
             zone.id
         ));
-        host
     }
 
     /// Writes the configuration anew, with these providers.
