@@ -22,7 +22,7 @@ pub(crate) fn client() -> Result<Client, ProviderError> {
 }
 
 /// Returns a client that connects from that address of ours, and so to addresses of its family alone.
-#[cfg(feature = "addresses")]
+#[cfg(feature = "config")]
 pub(crate) fn client_from(address: std::net::IpAddr) -> Result<Client, ProviderError> {
     client_bound_to(Some(address))
 }

@@ -7,10 +7,10 @@
 //! ```
 //!
 //! A provider asks once and passes on what was said; it neither retries nor logs nor verifies, which `dnsmgmt-core` does.
-//! With the feature `config`, [`config`] reads `dnsmgmt.toml` and variables, [`connect`] turns them into a provider, and [`source`]
-//! opens what says which records there should be.
+//! With the feature `config`, [`config`] reads `dnsmgmt.toml` and variables, [`connect`] turns them into a provider, [`source`]
+//! opens what says which records there should be, and [`addresses`] finds those of this machine.
 
-#[cfg(feature = "addresses")]
+#[cfg(feature = "config")]
 pub mod addresses;
 #[cfg(feature = "adguard")]
 pub mod adguard;
