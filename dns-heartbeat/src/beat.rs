@@ -27,6 +27,7 @@ use dnsmgmt_providers::config::{Heartbeat, Target};
 use crate::args::Options;
 use crate::find::find;
 use crate::report::Report;
+use crate::vanished::vanished;
 use crate::wish::{Registrations, Wish};
 
 /// How long another program that changes records at the same provider is waited for: a machine that lives has to say so.
@@ -94,9 +95,10 @@ async fn beat(
     misplaced.into_iter().for_each(|error| report.fail(error));
     let places: Vec<String> = targets.iter().map(|target| target.endpoint(&context.folder)).collect();
     let mark = wish.mark(&heartbeat, &places);
+    let last = repository.last_refresh(&instance)?;
     let is_due = match options.now || options.deregister || !wish.withdrawn.is_empty() {
         true => Due::Changed,
-        false => due(repository.last_refresh(&instance)?.as_ref(), &mark, &moment, interval, heartbeat.threshold),
+        false => due(last.as_ref(), &mark, &moment, interval, heartbeat.threshold),
     };
     if is_due == Due::No {
         return report.not_due();
@@ -117,6 +119,8 @@ async fn beat(
         refresh,
         adopt,
         wish: &wish,
+        last: last.as_ref(),
+        moment: &moment,
     };
     run.zones(repository, targets, &before, &mut report).await;
     if !options.dry_run {
@@ -172,6 +176,14 @@ fn brake(context: &Context, options: &Options, repository: &DnsRepositoryManager
     Ok(Brake { max_delete: context.settings.policy().max_delete, force, approved })
 }
 
+fn tell_of(vanished: &Member) {
+    complain(&format!(
+        "{} {} was there at the last run and has vanished long before its time; somebody else deletes it, as an updater of the prior system does \
+         with all addresses at its name but its own",
+        vanished.domain, vanished.address
+    ));
+}
+
 /// What stays the same from zone to zone.
 struct Beat<'a> {
     context: &'a Context,
@@ -183,6 +195,8 @@ struct Beat<'a> {
     refresh: Refresh,
     adopt: bool,
     wish: &'a Wish,
+    last: Option<&'a Last>,
+    moment: &'a Moment,
 }
 
 impl Beat<'_> {
@@ -208,7 +222,14 @@ impl Beat<'_> {
                 names.contains(&member.domain) || before.get(at.id()).is_some_and(|old| old.contains(*member))
             };
             match self.zone(repository, at, names, &here).await {
-                Ok(registered) => report.add(at.id().clone(), registered),
+                Ok(registered) => {
+                    if let Some(before) = before.get(at.id()) {
+                        let lease = self.heartbeat.threshold;
+                        let vanished = vanished(before, self.last, self.moment, lease, &registered.outcomes);
+                        vanished.into_iter().for_each(tell_of);
+                    }
+                    report.add(at.id().clone(), registered);
+                }
                 Err(error) => report.fail(error),
             }
         }

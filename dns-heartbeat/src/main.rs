@@ -7,6 +7,7 @@ mod find;
 mod health;
 mod repeat;
 mod report;
+mod vanished;
 mod wish;
 
 use std::process::ExitCode;

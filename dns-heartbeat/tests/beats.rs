@@ -260,3 +260,28 @@ async fn a_provider_that_does_not_answer_for_a_moment_is_not_forgotten() {
     host.beats("--deregister").await;
     assert_eq!(zone.held(), ["foreign A 192.0.2.1"]);
 }
+
+#[tokio::test]
+async fn an_address_that_somebody_else_deletes_is_told_of() {
+    let (zone, host) = place().await;
+    let said = host.beats("").await;
+    assert!(!said.err.contains("vanished"), "{said:?}");
+    let address = zone.fake.records(&zone.id).into_iter().find(|record| record.name == "all.example.com").unwrap();
+    zone.fake.remove(&zone.id, &address.id);
+    next_second().await;
+    let said = host.beats("--now").await;
+    assert_eq!(zone.held(), REGISTERED);
+    assert!(
+        said.err.contains("warning") && said.err.contains("all.example.com 203.0.113.7 was there at the last run"),
+        "{said:?}"
+    );
+
+    // What expired while the machine was away is another matter.
+    zone.fake.records(&zone.id).iter().filter(|record| record.name != "foreign.example.com").for_each(|record| {
+        zone.fake.remove(&zone.id, &record.id);
+    });
+    host.let_pass(1000);
+    let said = host.beats("").await;
+    assert_eq!(zone.held(), REGISTERED);
+    assert!(!said.err.contains("vanished"), "{said:?}");
+}
