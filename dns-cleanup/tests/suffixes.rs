@@ -14,7 +14,7 @@ use dnsmgmt_core::repository::{DnsRepositoryManager, Tracking};
 use fixtures::adguard::{AdGuardOptions, FakeAdGuard};
 use fixtures::docker::{FakeDocker, container};
 use fixtures::faults::{Fault, On};
-use program::{Said, dns_cleanup, moment};
+use program::{Said, dns_cleanup, dns_cli, moment};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -347,4 +347,30 @@ async fn json_says_what_was_left_alone_and_by_which_claim_something_went() {
         (vec!["docker:one#web", "docker:one", "docker"], Some(true)),
         "{json}"
     );
+}
+
+#[tokio::test]
+async fn what_a_person_takes_back_is_there_again_and_stays() {
+    let home = Home::new().await;
+    home.run(&["web"]);
+    home.put(&["web.docker", "old.docker"]);
+    let cli = async |line: &str| {
+        let mut command = dns_cli(home.folder.path());
+        command.arg("--config").arg(home.file("dnsmgmt.toml")).args(line.split(' '));
+        let output = command.output().await.expect("dns-cli starts");
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    home.cleans("--grace 0s", 0).await;
+    assert_eq!(home.held(), ["web.docker"]);
+    let history: Value = serde_json::from_str(&cli("history -o json").await).unwrap();
+    let change = &history["changes"][0];
+    assert_eq!((change["claim"].as_str(), change["fate"].as_str()), (Some("whole name"), Some("gone")));
+    let why = cli("why old.docker").await;
+    assert!(why.contains("deleted at") && why.contains("no container wants it: gone"), "{why}");
+    cli(&format!("undo {} --yes", change["run"].as_str().unwrap())).await;
+    assert_eq!(home.held(), ["old.docker", "web.docker"]);
+    home.configure("cache_ttl = \"0s\"", &format!("{WHOLE}endpoints = [{:?}]\n", home.docker.address()));
+    home.cleans("--grace 0s", 0).await;
+    assert_eq!(home.held(), ["old.docker", "web.docker"], "a person wants it");
 }

@@ -147,3 +147,24 @@ fn an_open_change_is_told() {
     let record = &lab.json("why web.lab.example -o json", 0)["zones"][0]["records"][0];
     assert_eq!(record["open_changes"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn what_lies_below_a_suffix_that_is_ours_whole_is_said_to_be_so() {
+    let lab = Lab::new();
+    let text = fs::read_to_string(lab.0.path().join("dnsmgmt.toml")).unwrap();
+    let whole = "[[docker.whole]]\nsuffix = \"run.lab.example\"\nexclude = [\"kept.run.lab.example\"]\nendpoints = [\"unix:///a\"]\n";
+    lab.write("dnsmgmt.toml", &format!("{text}{whole}"));
+    lab.write("lab.zone", &format!("{ZONE}old.run A 10.0.0.9\nkept.run A 10.0.0.9\nrun A 10.0.0.9\n"));
+    let said = lab.ends("why old.run.lab.example", 0);
+    assert!(said.contains("the configuration gives us all below run.lab.example"), "{said}");
+    assert_eq!(lab.json("why old.run.lab.example -o json", 0)["zones"][0]["records"][0]["whole"], "run.lab.example");
+    for other in ["kept.run.lab.example", "run.lab.example", "theirs.lab.example"] {
+        let record = &lab.json(&format!("why {other} -o json"), 0)["zones"][0]["records"][0];
+        assert_eq!((&record["whole"], &record["there"]), (&Value::Null, &json!(true)), "{other}");
+    }
+    lab.ends("add old.run.lab.example 10.0.0.8", 0);
+    let records = lab.json("why old.run.lab.example -o json", 0)["zones"][0]["records"].clone();
+    let wholes: Vec<_> =
+        records.as_array().unwrap().iter().map(|of| (of["value"].clone(), of["whole"].clone())).collect();
+    assert_eq!(wholes, [(json!("10.0.0.8"), Value::Null), (json!("10.0.0.9"), json!("run.lab.example"))]);
+}

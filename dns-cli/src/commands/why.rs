@@ -5,6 +5,7 @@ mod tell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Error, Result};
+use dnsmgmt_core::adopt::Owner;
 use dnsmgmt_core::heartbeat::{Heartbeat, Member};
 use dnsmgmt_core::mark::{Marks, marking_names};
 use dnsmgmt_core::name::Name;
@@ -13,9 +14,10 @@ use dnsmgmt_core::record::{Record, RecordKey};
 use dnsmgmt_core::record_set::{Listing, Scope};
 use dnsmgmt_core::repository::{DnsRepositoryManager, JournalEntry, RepositoryError};
 use dnsmgmt_core::source::Wanted;
+use dnsmgmt_core::stale::suffix::{Leftovers, Suffix};
 use dnsmgmt_core::sync::wildcard_for;
 use dnsmgmt_core::tracked::TrackedRecord;
-use dnsmgmt_providers::config::Target;
+use dnsmgmt_providers::config::{Target, Whole};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::args::Why;
@@ -36,7 +38,9 @@ pub(crate) async fn run(context: &Context, args: Why) -> Result<Exit> {
     let mut zones = Vec::new();
     for id in seen.zones.keys().chain(memory.zones()).collect::<BTreeSet<_>>() {
         let here: Vec<&Wanted> = wanted.iter().filter(|wanted| is_for(context, wanted, id)).collect();
-        zones.push(at_zone(&repository, &name, id, seen.zones.get(id), &memory, &here)?);
+        let mut zone = at_zone(&repository, &name, id, seen.zones.get(id), &memory, &here)?;
+        give_whole(context, &repository, &mut zone)?;
+        zones.push(zone);
     }
     let explained = Explained {
         is_preserved: policy.preserved.covers(&name),
@@ -217,6 +221,7 @@ fn at_zone(
             there: there.cloned(),
             heartbeats: heartbeats(listing, key),
             mark: there.and_then(|there| marks.mark_of(there)),
+            whole: None,
             tracked: tracked.iter().find(|tracked| tracked.record.key == *key).copied().cloned(),
             wanted_by: wanted
                 .iter()
@@ -251,6 +256,36 @@ fn heartbeats(listing: Option<&Listing>, key: &RecordKey) -> Vec<Heartbeat> {
     let Some(member) = Member::of(&record) else { return Heartbeat::of(&record).into_iter().collect() };
     let all = listing.into_iter().flat_map(|listing| &listing.records).filter_map(Heartbeat::of);
     all.filter(|heartbeat| heartbeat.member == member).collect()
+}
+
+/// Says of records without a claim which suffix makes them ours all the same, as far as what stands at one name tells.
+fn give_whole(context: &Context, repository: &DnsRepositoryManager, zone: &mut AtZone) -> Result<()> {
+    let lies_here = |whole: &&Whole| {
+        let target = context.settings.whole_target(whole);
+        target
+            .is_ok_and(|target| target.provider() == zone.id.name && target.zone().is_none_or(|at| *at == zone.id.zone))
+    };
+    let suffixes: Vec<Suffix> =
+        context.settings.wholes().iter().filter(lies_here).map(|whole| whole.suffix.clone()).collect();
+    if suffixes.is_empty() {
+        return Ok(());
+    }
+    let target = context.settings.select(Some(&zone.id.name), Some(&zone.id.zone), None)?;
+    let owner_id = repository.owner_id()?;
+    let owner = Owner { template: target.comment_template(), id: &owner_id };
+    let there = zone.records.iter().filter_map(|of| of.there.clone()).collect();
+    let listing = Listing { records: there, ..Listing::default() };
+    let judged = suffixes.iter().map(|suffix| (suffix, true)).collect();
+    let leftovers = Leftovers::of(&listing, judged, &context.settings.policy().preserved, owner);
+    for of in &mut zone.records {
+        let is_claimed = of.tracked.as_ref().is_some_and(|tracked| tracked.claim.is_some());
+        let is_whole =
+            |there: &Record| !is_claimed && of.mark.is_none() && of.heartbeats.is_empty() && leftovers.has(there);
+        if of.there.as_ref().is_some_and(is_whole) {
+            of.whole = suffixes.iter().find(|suffix| suffix.is_above(&of.key.name)).map(|suffix| suffix.name.clone());
+        }
+    }
+    Ok(())
 }
 
 /// Reads the marks that are about the name: those in the cache at the names where tools leave them.

@@ -70,8 +70,8 @@ impl Suffix {
 }
 
 /// Which records below suffixes are leftovers where no source wants them.
-pub(crate) struct Leftovers<'a> {
-    /// Each with whether it can be judged.
+#[derive(Debug)]
+pub struct Leftovers<'a> {
     suffixes: Vec<(&'a Suffix, bool)>,
     preserved: &'a Preserved,
     owner: Owner<'a>,
@@ -82,7 +82,8 @@ pub(crate) struct Leftovers<'a> {
 }
 
 impl<'a> Leftovers<'a> {
-    pub(crate) fn of(
+    /// Reads a listing of a zone; `suffixes` lie in it, each with whether it can be judged.
+    pub fn of(
         listing: &'a Listing,
         suffixes: Vec<(&'a Suffix, bool)>,
         preserved: &'a Preserved,
@@ -98,7 +99,7 @@ impl<'a> Leftovers<'a> {
 
     /// Returns whether a record without a claim is ours by its name. Of several suffixes above it each must be judged, and none may
     /// exclude it.
-    pub(crate) fn has(&self, record: &Record) -> bool {
+    pub fn has(&self, record: &Record) -> bool {
         let name = record.name();
         let mut above = self.suffixes.iter().filter(|(suffix, _)| suffix.is_above(name)).peekable();
         above.peek().is_some()

@@ -65,6 +65,8 @@ pub(super) struct OfRecord {
     /// The heartbeats that keep it alive; of a heartbeat itself, what it says.
     pub(super) heartbeats: Vec<Heartbeat>,
     pub(super) mark: Option<Mark>,
+    /// The suffix that makes it ours, although it has no claim.
+    pub(super) whole: Option<Name>,
     pub(super) tracked: Option<TrackedRecord>,
     /// Who wants it, as the sources say now.
     pub(super) wanted_by: Vec<String>,
@@ -218,10 +220,18 @@ impl OfRecord {
             (Some(ours), Some(mark)) => Some(format!("{ours} It carries the mark of {mark}.")),
             (Some(ours), None) => Some(ours),
             (None, Some(mark)) => Some(format!("It is not ours: it carries the mark of {mark}.")),
-            (None, None) if self.there.is_some() && self.heartbeats.is_empty() => {
-                Some("It is not ours, so it is never changed.".into())
-            }
+            (None, None) if self.there.is_some() && self.heartbeats.is_empty() => Some(self.nobodys()),
             (None, None) => None,
+        }
+    }
+
+    fn nobodys(&self) -> String {
+        match &self.whole {
+            Some(suffix) => format!(
+                "It has no claim, but the configuration gives us all below {suffix}: `dns-cleanup containers` deletes it when no source \
+                 wants it."
+            ),
+            None => "It is not ours, so it is never changed.".into(),
         }
     }
 }
@@ -322,6 +332,7 @@ struct JsonOf<'a> {
     claim: Option<String>,
     claimed_at: Option<String>,
     mark: Option<JsonMark<'a>>,
+    whole: Option<&'a str>,
     origins: Vec<String>,
     wanted_by: &'a [String],
     orphan: Option<JsonOrphan>,
@@ -414,6 +425,7 @@ impl OfRecord {
             claim: claim.map(|claim| claim.to_string()),
             claimed_at: claimed_at.map(|since| since.to_string()),
             mark: self.mark.as_ref().map(|mark| JsonMark { tool: mark.tool, owner: mark.owner.as_deref() }),
+            whole: self.whole.as_ref().map(Name::as_str),
             origins: tracked.iter().flat_map(|tracked| &tracked.origins).map(ToString::to_string).collect(),
             wanted_by: &self.wanted_by,
             orphan: tracked.and_then(|tracked| tracked.orphaned).map(|mark| JsonOrphan {
