@@ -32,12 +32,6 @@ use crate::zones::{ByProvider, Work, Zones};
 /// How far apart the two looks are where nothing else is said.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// Returns whether any source is Docker, so that there is something to go by.
-pub(crate) fn are_configured(context: &Context) -> bool {
-    let is_docker = |spec: &String| spec.split_once(':').map_or(spec.as_str(), |(kind, _)| kind) == "docker";
-    context.settings.policy().sources.iter().any(is_docker)
-}
-
 /// Deletes what no container wants.
 pub(crate) async fn run(mut at: Zones<'_>, run: &mut Run<'_>) -> Result<()> {
     let (context, options, stop) = (at.context, at.options, at.stop);
@@ -108,7 +102,8 @@ impl<'a> Containers<'a> {
         run: &mut Run<'_>,
     ) -> Result<Self> {
         let mut suffixes: BTreeMap<ProviderId, Below> = BTreeMap::new();
-        let asked = asked(context)?;
+        let daemons = context.settings.daemons(&context.settings.policy().sources)?;
+        let asked = daemons.into_iter().map(|host| host.address).collect();
         for whole in context.settings.wholes() {
             match place(context, repository, whole, &asked).await {
                 Ok((zone, template)) if context.is_about(&zone)? => {
@@ -249,15 +244,6 @@ impl Work for Containers<'_> {
     fn decide(&self, provider: &dyn DnsProvider, listing: Listing, tracked: &[TrackedRecord]) -> Decision {
         containers::containers(provider, listing, self.evidence(provider.id(), tracked))
     }
-}
-
-/// Returns the addresses of the daemons that are asked.
-fn asked(context: &Context) -> Result<BTreeSet<String>> {
-    let mut asked = BTreeSet::new();
-    for spec in &context.settings.policy().sources {
-        asked.extend(context.settings.daemons(spec)?.into_iter().map(|host| host.address));
-    }
-    Ok(asked)
 }
 
 /// Returns the zone in which a suffix lies, and the text of our mark there, if it may be judged at all.

@@ -55,11 +55,12 @@ pub(crate) async fn run(
                 };
                 let audit = audit.as_ref();
                 let zones = Zones { context: &context, options, repository, cleaning, audit, stop };
-                match job {
-                    Job::Orphans => orphans::run(zones, &mut run).await?,
-                    Job::Containers => containers::run(zones, &mut run).await?,
-                    Job::Leases => heartbeats::run(zones, &mut run).await?,
-                }
+                let done = match job {
+                    Job::Orphans => orphans::run(zones, &mut run).await,
+                    Job::Containers => containers::run(zones, &mut run).await,
+                    Job::Leases => heartbeats::run(zones, &mut run).await,
+                };
+                done.unwrap_or_else(|error| run.fail(error));
             }
         }
         None => run.note("there is no database yet, so nothing is known to be ours".into()),
@@ -71,7 +72,7 @@ pub(crate) async fn run(
 impl Jobs {
     /// Returns the jobs that can be done; an error where the one that is asked for cannot.
     fn to_be_done(self, context: &Context) -> Result<Vec<Job>> {
-        let has_containers = containers::are_configured(context);
+        let has_containers = context.settings.has_docker();
         let has_leases = heartbeats::are_configured(context)?;
         match self {
             Self::All => {

@@ -43,10 +43,11 @@ async fn install(global: &Global, options: &Options, install: &Install) -> Resul
     let context = Context::new(global)?;
     let job = Job::new(&context, global, options, period, install.placed.user)?;
     let texts = if install.cron { cron::texts(&job)? } else { systemd::texts(&job)? };
-    if context.settings.path().is_none() {
+    if let Some(unknown) = unknown(&context) {
         complain(&format!(
-            "what variables say here is not known to a timer: write a dnsmgmt.toml{}",
-            if install.cron { String::new() } else { format!(", or put them into {}", job.environment_file()) }
+            "{unknown} not known to a timer: write {}{}",
+            if context.settings.path().is_none() { "a dnsmgmt.toml" } else { "it into dnsmgmt.toml" },
+            if install.cron { String::new() } else { format!(", or put it into {}", job.environment_file()) }
         ));
     }
     dry_run(global, options, &period).await?;
@@ -55,6 +56,15 @@ async fn install(global: &Global, options: &Options, install: &Install) -> Resul
     match install.placed.dir {
         None if !install.cron => start(install.placed.user),
         _ => Ok(Exit::Done),
+    }
+}
+
+/// Returns what the environment says here, if it says anything that a timer would have to know.
+fn unknown(context: &Context) -> Option<String> {
+    match (context.settings.path(), &context.settings.source_variables()[..]) {
+        (None, _) => Some("what variables say here is".into()),
+        (Some(_), []) => None,
+        (Some(_), variables) => Some(format!("what {} says here is", variables.join(", "))),
     }
 }
 

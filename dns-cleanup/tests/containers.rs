@@ -499,3 +499,16 @@ async fn without_a_database_nothing_is_known_to_be_a_containers_and_none_is_made
     assert!(said.err.contains("there is no database at") && said.err.contains("a container's"), "{said:?}");
     assert_eq!((place.says("").await.status, place.file("dnsmgmt.db").exists()), (0, false));
 }
+
+#[tokio::test]
+async fn a_job_that_cannot_be_done_at_all_hides_no_other() {
+    let place = Place::new().await;
+    place.configure("sources = [\"docker\"]", "");
+    place.unwanted(&["orphan"]);
+    let mut command = program::dns_cleanup(place.folder.path());
+    command.env("DOCKER_HOST", "ssh://rack1").arg("--config").arg(place.file("dnsmgmt.toml"));
+    let output = command.args(["--grace", "0s", "--output", "json"]).output().await.unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((json["deleted"].as_u64(), output.status.code()), (Some(1), Some(1)), "{output:?}");
+    assert!(json["failures"][0].as_str().unwrap().contains("DOCKER_HOST"), "{json}");
+}

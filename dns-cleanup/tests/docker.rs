@@ -234,20 +234,3 @@ async fn a_daemon_that_is_down_or_may_not_be_asked_deletes_nothing_and_is_said()
     let left = lab.home.pairs().await;
     assert!(left.len() == 1 && left[0].starts_with("web.docker"), "{left:?}");
 }
-
-/// The service that `schedule install` writes runs as root without any capability.
-#[tokio::test]
-async fn the_service_can_ask_docker_without_any_capability() {
-    let Some(lab) = Lab::start(None).await else { return };
-    lab.docker.run("web", &[]).await;
-    lab.docker.run("gone", &[]).await;
-    lab.cli("sync").await;
-    lab.docker.remove("gone").await;
-    let program = dns_cleanup(lab.folder.path());
-    let mut command = Command::new("setpriv");
-    command.args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]).arg(program.as_std().get_program());
-    command.env_clear().env("DNSMGMT_DB", lab.file("dnsmgmt.db")).env("PATH", "/usr/bin:/bin");
-    let said = lab.run(command, "containers --grace 0s").await;
-    assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.err.contains("deleted gone.docker"), "{said:?}");
-}

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use fixtures::dockerd::{Dockerd, Programs};
 use fixtures::systemd::{self, Verdict};
 use program::Place;
 
@@ -216,4 +217,58 @@ async fn a_dry_run_that_fails_installs_nothing() {
     assert_eq!(said.status, 1, "{said:?}");
     assert!(said.err.contains("nothing was installed"), "{said:?}");
     assert_eq!(machine.files(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_service_can_ask_docker_whoever_owns_its_socket() {
+    let Some(programs) = Programs::find() else { return };
+    let docker = Dockerd::start(programs).await;
+    let machine = Machine::new().await;
+    let hosts = format!("[docker]\nhosts = [{:?}]", docker.address());
+    machine.place.configure("sources = [\"docker\"]", &hosts);
+    docker.run("here", &[("dnsmgmt.name", "here.example.com")]).await;
+    machine.place.of_containers(&["gone"], "another");
+    for (owner, capabilities) in [(0, ""), (65534, "CAP_DAC_OVERRIDE")] {
+        std::os::unix::fs::chown(docker.socket(), Some(owner), Some(owner)).unwrap();
+        let said = machine.schedule("install").await;
+        assert_eq!(said.status, 0, "{said:?}");
+        let service = machine.text(UNITS[0]);
+        for line in [
+            &format!("CapabilityBoundingSet={capabilities}"),
+            "After=network-online.target docker.service podman.socket",
+            "# SupplementaryGroups=docker",
+        ] {
+            assert!(service.lines().any(|there| there == line), "{line}: {service}");
+        }
+        assert!(matches!(verify(&machine), Verdict::Happy | Verdict::Unknown), "{:?}", verify(&machine));
+        // What the service runs, with no more than it may.
+        let start = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+        let dropped = format!("-all{}", if capabilities.is_empty() { "" } else { ",+dac_override" });
+        let mut command = Command::new("setpriv");
+        command
+            .args([&format!("--bounding-set={dropped}"), "--inh-caps=-all", "--no-new-privs"])
+            .args(start.split(' '));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("DNSMGMT_DB", machine.place.file("dnsmgmt.db"));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{owner}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn variables_about_sources_that_a_timer_would_not_know_are_named() {
+    let machine = Machine::new().await;
+    let mut command = program::dns_cleanup(machine.place.folder.path());
+    command
+        .env("HOSTIP", "10.0.0.1")
+        .env("DNSMGMT_SOURCES", "lab.toml")
+        .arg("--config")
+        .arg(machine.place.file("dnsmgmt.toml"));
+    command.args(["schedule", "install", "--dir"]).arg(machine.place.file("root"));
+    let said = String::from_utf8(command.output().await.unwrap().stderr).unwrap();
+    assert!(
+        said.contains("what DNSMGMT_SOURCES, HOSTIP says here is not known to a timer: write it into dnsmgmt.toml"),
+        "{said}"
+    );
+    let said = machine.schedule("install").await;
+    assert!(!said.err.contains("not known to a timer"), "{said:?}");
 }

@@ -33,11 +33,7 @@ pub(crate) async fn read(context: &Context, named: &[String]) -> Result<Desired>
 
 /// Returns the daemons that those sources ask.
 pub(crate) fn daemons(context: &Context, named: &[String]) -> Result<Vec<Host>> {
-    let mut daemons = Vec::new();
-    for spec in sources(context, named)? {
-        daemons.extend(context.settings.daemons(spec)?);
-    }
-    Ok(daemons)
+    Ok(context.settings.daemons(sources(context, named)?)?)
 }
 
 fn sources<'a>(context: &'a Context, named: &'a [String]) -> Result<&'a [String]> {

@@ -1,6 +1,7 @@
 //! What a timer is to start, how often, and what it needs for it.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,8 +29,10 @@ pub(super) struct Job {
     pub(super) database: Option<PathBuf>,
     /// What it writes to beside the state folder.
     pub(super) writable: BTreeSet<PathBuf>,
-    /// Whether it changes files that belong to others.
-    pub(super) has_zone_files: bool,
+    /// Whether it asks a daemon of this machine.
+    pub(super) has_socket: bool,
+    /// What it may do that root may, to files that belong to others.
+    pub(super) capabilities: BTreeSet<&'static str>,
 }
 
 /// How often: a whole part of an hour or of a day, so that a calendar can say it.
@@ -79,11 +82,20 @@ impl Job {
         let audit = options.audit.as_ref().map(|file| context.folder.join(file));
         writable.extend(audit.as_deref().and_then(Path::parent).map(Path::to_owned));
         let zone_files = zone_files(context);
-        let has_zone_files = !zone_files.is_empty();
+        let mut capabilities = BTreeSet::new();
+        if !zone_files.is_empty() {
+            capabilities.extend(["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"]);
+        }
         writable.extend(zone_files);
+        let daemons = context.settings.daemons(&context.settings.policy().sources)?;
+        let sockets = || daemons.iter().filter_map(|host| host.address.strip_prefix("unix://").map(Path::new));
+        let has_socket = sockets().next().is_some();
+        if sockets().chain(daemons.iter().filter_map(|host| host.tls.as_deref())).any(is_anothers) {
+            capabilities.insert("CAP_DAC_OVERRIDE");
+        }
         writable.remove(Path::new(STATE));
         let arguments = arguments(context, global, options, audit.as_deref())?;
-        Ok(Self { program, arguments, period, user, database, writable, has_zone_files })
+        Ok(Self { program, arguments, period, user, database, writable, has_socket, capabilities })
     }
 
     /// Returns the file in which variables can stand, as systemd writes its path.
@@ -108,6 +120,12 @@ fn zone_files(context: &Context) -> BTreeSet<PathBuf> {
     let of_files = targets.filter(|(provider, _)| provider.kind() == Kind::Zonefile);
     let endpoints = of_files.filter_map(|(_, target)| Some(target.ok()?.endpoint(&context.folder)));
     endpoints.filter_map(|endpoint| Some(Path::new(endpoint.strip_prefix("file:")?).parent()?.to_owned())).collect()
+}
+
+/// Returns whether a socket or a folder of certificates belongs to another user than root, as that of a Docker without root does: then
+/// root may not use it without a capability.
+fn is_anothers(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.uid() != 0)
 }
 
 fn arguments(context: &Context, global: &Global, options: &Options, audit: Option<&Path>) -> Result<Vec<String>> {

@@ -54,7 +54,7 @@ fn service(job: &Job) -> String {
 Description=Removal of stale DNS records
 Documentation=man:dns-cleanup(1)
 Wants=network-online.target
-After=network-online.target
+After=network-online.target{}
 
 [Service]
 Type=oneshot
@@ -67,20 +67,26 @@ EnvironmentFile=-{file}
 TimeoutStopSec=2min
 UMask=0027
 ",
+        // After a boot it is not asked before it can answer.
+        if job.has_socket { " docker.service podman.socket" } else { "" },
         command.join(" ")
     );
     match &job.database {
         Some(path) => text.push_str(&format!("Environment={}\n", quoted(&format!("DNSMGMT_DB={}", path.display())))),
         None => text.push_str("StateDirectory=dnsmgmt\nStateDirectoryMode=0700\n"),
     }
+    if job.has_socket && !job.user {
+        text.push_str(
+            "# Root owns Docker's socket. Another user uses it by its group:\n# SupplementaryGroups=docker\n",
+        );
+    }
     if !job.user {
         for folder in &job.writable {
             text.push_str(&format!("ReadWritePaths={}\n", quoted(&format!("-{}", shown(folder)))));
         }
         text.push_str(HARDENED);
-        // Zone files belong to their server.
-        let capabilities = if job.has_zone_files { "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER" } else { "" };
-        text.push_str(&format!("CapabilityBoundingSet={capabilities}\n"));
+        let capabilities: Vec<&str> = job.capabilities.iter().copied().collect();
+        text.push_str(&format!("CapabilityBoundingSet={}\n", capabilities.join(" ")));
     }
     text + FILTERED
 }

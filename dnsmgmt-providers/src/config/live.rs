@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::diagnostic::Diagnostic;
 use super::vars::{
-    DOCKER_CERT_PATH, DOCKER_HOST, DOCKER_TLS_VERIFY, HOSTIP, TRAEFIK_API_PASSWORD, TRAEFIK_API_URL,
+    DOCKER_CERT_PATH, DOCKER_HOST, DOCKER_TLS_VERIFY, HOSTIP, SOURCES, TRAEFIK_API_PASSWORD, TRAEFIK_API_URL,
     TRAEFIK_API_USERNAME,
 };
 use super::{Settings, check};
@@ -24,7 +24,7 @@ impl Settings {
         if !is_live(spec) {
             return source::open(spec, base);
         }
-        let (kind, address) = spec.split_once(':').map_or((spec, None), |(kind, address)| (kind, Some(address)));
+        let (kind, address) = kind(spec);
         let wrong = |error: Diagnostic| source::failed(spec, error);
         Ok(match kind {
             "docker" => Box::new(docker::Docker::new(self.docker(address).map_err(wrong)?)),
@@ -32,15 +32,23 @@ impl Settings {
         })
     }
 
-    /// Returns the daemons that a source asks: none where it is not Docker.
+    /// Returns the daemons that sources ask.
     ///
     /// # Errors
     /// If an address or a variable is wrong.
-    pub fn daemons(&self, spec: &str) -> Result<Vec<docker::Host>, Diagnostic> {
-        match spec.split_once(':').map_or((spec, None), |(kind, address)| (kind, Some(address))) {
-            ("docker", address) => Ok(self.docker(address)?.hosts),
-            _ => Ok(Vec::new()),
+    pub fn daemons(&self, specs: &[String]) -> Result<Vec<docker::Host>, Diagnostic> {
+        let mut daemons = Vec::new();
+        for spec in specs {
+            if let ("docker", address) = kind(spec) {
+                daemons.extend(self.docker(address)?.hosts);
+            }
         }
+        Ok(daemons)
+    }
+
+    /// Returns whether any source is Docker.
+    pub fn has_docker(&self) -> bool {
+        self.policy().sources.iter().any(|spec| kind(spec).0 == "docker")
     }
 
     /// Returns the daemons to ask, and how labels are read: the one at `address`, else those of the file, else those of
@@ -76,6 +84,14 @@ impl Settings {
             },
         };
         Ok(docker::Settings { hosts, rules })
+    }
+
+    /// Returns the variables about sources that are set: who starts elsewhere does not know them.
+    pub fn source_variables(&self) -> Vec<&'static str> {
+        let docker = [&SOURCES, &DOCKER_HOST, &DOCKER_TLS_VERIFY, &DOCKER_CERT_PATH, &HOSTIP];
+        let traefik = [&TRAEFIK_API_URL, &TRAEFIK_API_USERNAME, &TRAEFIK_API_PASSWORD];
+        let all = docker.into_iter().chain(traefik);
+        all.filter(|variable| self.environment.has(variable)).map(|variable| variable.name).collect()
     }
 
     fn host(&self, address: &str) -> Result<docker::Host, Diagnostic> {
@@ -162,4 +178,9 @@ impl Settings {
         let address = |word: &str| word.parse().map_err(|_| value.wrong(format!("`{word}` is not an address")));
         words.map(address).collect()
     }
+}
+
+/// Splits a source into its kind and its address, where it names one.
+fn kind(spec: &str) -> (&str, Option<&str>) {
+    spec.split_once(':').map_or((spec, None), |(kind, address)| (kind, Some(address)))
 }
