@@ -225,8 +225,11 @@ impl<'a> Run<'a> {
         if self.not_judged.iter().any(|known| known.what == what && known.exit.or(exit) == known.exit) {
             return;
         }
-        let level = if exit == Exit::Done { Level::Notice } else { Level::Warning };
-        say(level, &format!("{what}: {why}"), &NOTHING_MORE);
+        let is_wrong = exit != Exit::Done;
+        if is_wrong || self.options.output == Output::Log {
+            let level = if is_wrong { Level::Warning } else { Level::Notice };
+            say(level, &format!("{what}: {why}"), &NOTHING_MORE);
+        }
         self.not_judged.retain(|known| known.what != what);
         self.not_judged.push(NotJudged { what: what.into(), why: why.into(), exit });
     }

@@ -265,6 +265,23 @@ async fn the_first_of_many_leftovers_are_held_until_a_person_approves() {
 }
 
 #[tokio::test]
+async fn what_somebody_gave_a_container_that_has_no_address_of_its_own_stays_while_it_runs() {
+    let home = Home::new().await;
+    let mut host = container("ha", "", &[]);
+    host["HostConfig"]["NetworkMode"] = "host".into();
+    host["NetworkSettings"]["Networks"] = serde_json::json!({});
+    let skipped = container("db", "10.0.0.1", &[("dnsmgmt.skip", "true")]);
+    home.docker.run([host, skipped, container("web", "10.0.0.1", &[])]);
+    home.put(&["web.docker", "ha.docker", "db.docker", "old.docker"]);
+    home.cleans("--grace 0s", 0).await;
+    assert_eq!(home.held(), ["db.docker", "ha.docker", "web.docker"]);
+    home.run(&["web"]);
+    home.configure("cache_ttl = \"0s\"", &format!("{WHOLE}endpoints = [{:?}]\n", home.docker.address()));
+    home.cleans("--grace 0s", 0).await;
+    assert_eq!(home.held(), ["web.docker"]);
+}
+
+#[tokio::test]
 async fn names_of_a_daemon_that_was_not_asked_leave_the_suffix_alone() {
     let home = Home::new().await;
     home.run(&["web"]);

@@ -38,6 +38,11 @@ impl Origin {
         Self(format!("{}#{piece}", self.source_text()).into())
     }
 
+    /// Returns how the piece is called, nothing for a whole source.
+    pub fn piece_name(&self) -> Option<&str> {
+        self.0.split_once('#').map(|(_, piece)| piece)
+    }
+
     /// Reads an origin as it is written.
     pub fn from_text(text: &str) -> Self {
         Self(text.into())
@@ -86,7 +91,7 @@ mod tests {
         assert!(block.is_within(&file) && block.is_within(&block) && file.is_within(&file));
         assert!(!file.is_within(&block), "a source is more than one of its pieces");
         assert!(!Origin::of_source("file", "/etc/a").is_within(&file));
-        assert_eq!(block.source(), file);
+        assert_eq!((block.source(), block.piece_name(), file.piece_name()), (file.clone(), Some("lab.example"), None));
     }
 
     #[test]

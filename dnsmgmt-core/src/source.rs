@@ -30,6 +30,8 @@ pub struct Desired {
     pub live: Vec<Origin>,
     /// The daemons that were read, each with the address at which it was asked. Their pieces are containers, which come and go.
     pub daemons: Vec<(String, Origin)>,
+    /// The containers of these daemons that count, whether they want anything or not.
+    pub containers: Vec<Origin>,
     /// What was read and cannot be told at present, or is not believed yet. Nothing is wrong with it, and nothing of it is judged.
     pub undecided: Vec<(Origin, String)>,
     /// Whole sources of which nothing could be read, while others were: they are not in `read`.
@@ -76,6 +78,7 @@ impl Desired {
         self.empty.extend(other.empty);
         self.live.extend(other.live);
         self.daemons.extend(other.daemons);
+        self.containers.extend(other.containers);
         self.undecided.extend(other.undecided);
         self.failed.extend(other.failed);
         self.zones.extend(other.zones);

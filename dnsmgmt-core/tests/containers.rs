@@ -394,6 +394,24 @@ async fn a_suffix_below_which_an_unasked_daemon_has_names_is_left_alone() {
 }
 
 #[tokio::test]
+async fn the_name_of_a_container_that_counts_and_wants_nothing_there_is_somebody_elses() {
+    let zone = || {
+        let zone = Situation::of_zone(".").suffix(suffix("docker", &[]));
+        zone.foreign("host.docker", "192.168.1.2").foreign("old.docker", "10.1.0.9").foreign("web.docker", "10.1.0.9")
+    };
+    let looks = |first: &[&str], second: &[&str]| {
+        [first, second].map(|containers| Desired {
+            containers: containers.iter().map(|container| daemon().piece(container)).collect(),
+            ..look([wanted_by("web", "web.docker", "10.1.0.1")])
+        })
+    };
+    let goes = async |first: &[&str], second: &[&str]| zone().looks(looks(first, second)).goes().await;
+    assert_eq!(goes(&["host", "web"], &["host", "web"]).await, ["old.docker", "web.docker"]);
+    assert_eq!(goes(&["host", "web"], &["web"]).await, ["old.docker", "web.docker"], "it was there at one look");
+    assert_eq!(goes(&["web"], &["web"]).await, ["host.docker", "old.docker", "web.docker"]);
+}
+
+#[tokio::test]
 async fn what_lies_below_two_suffixes_goes_only_if_both_say_so() {
     let inner = |exclude: &[&str]| suffix("lab.docker", exclude);
     let zone = |inner: Suffix| {

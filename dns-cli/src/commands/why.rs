@@ -276,7 +276,8 @@ fn give_whole(context: &Context, repository: &DnsRepositoryManager, zone: &mut A
     let there = zone.records.iter().filter_map(|of| of.there.clone()).collect();
     let listing = Listing { records: there, ..Listing::default() };
     let judged = suffixes.iter().map(|suffix| (suffix, true)).collect();
-    let leftovers = Leftovers::of(&listing, judged, &context.settings.policy().preserved, owner);
+    let marks = Marks::of(&listing);
+    let leftovers = Leftovers::of(&listing, &marks, judged, &context.settings.policy().preserved, owner);
     for of in &mut zone.records {
         let is_claimed = of.tracked.as_ref().is_some_and(|tracked| tracked.claim.is_some());
         let is_whole =

@@ -7,6 +7,7 @@ use super::suffix::{Leftovers, Suffix};
 use crate::adopt::Owner;
 use crate::draft::Draft;
 use crate::mark::Marks;
+use crate::name::Name;
 use crate::origin::Origin;
 use crate::plan::{Claim, Reason, Step};
 use crate::preserved::Preserved;
@@ -53,6 +54,15 @@ impl<'a> Evidence<'a> {
         wanted.map(|wanted| &wanted.record.key).collect()
     }
 
+    /// Returns the names below suffixes of containers that count and want nothing there: somebody else may have given them to a container
+    /// that shares its host's network, or where nobody said that containers are named after themselves.
+    fn names_of_others(&self, wanted: &HashSet<&RecordKey>) -> HashSet<Name> {
+        let wanted: HashSet<&Name> = wanted.iter().map(|key| &key.name).collect();
+        let containers = || self.looks.iter().flat_map(|look| &look.containers).filter_map(Origin::piece_name);
+        let names = self.suffixes.iter().flat_map(|suffix| containers().filter_map(|name| suffix.of_container(name)));
+        names.filter(|name| !wanted.contains(name)).collect()
+    }
+
     /// Returns whether a container wanted the record, and everybody who did was read at every look.
     fn could_go(&self, tracked: &TrackedRecord) -> bool {
         let is_containers = |look: &Desired| {
@@ -83,9 +93,11 @@ fn may_have_leftovers(cached: Option<&Listing>, evidence: Evidence<'_>, wanted: 
     let suffixes = evidence.suffixes();
     let is_judged = suffixes.iter().any(|(_, is_judged)| *is_judged);
     let Some(listing) = cached.filter(|_| is_judged) else { return is_judged };
-    let claimed = claimed(evidence.tracked);
-    let leftovers = Leftovers::of(listing, suffixes, evidence.preserved, evidence.owner);
-    let is_stale = |record: &Record| !claimed.contains(&record.key) && !wanted.contains(&record.key);
+    let (claimed, others, marks) = (claimed(evidence.tracked), evidence.names_of_others(wanted), Marks::of(listing));
+    let leftovers = Leftovers::of(listing, &marks, suffixes, evidence.preserved, evidence.owner);
+    let is_stale = |record: &Record| {
+        !claimed.contains(&record.key) && !wanted.contains(&record.key) && !others.contains(record.name())
+    };
     listing.records.iter().any(|record| is_stale(record) && leftovers.has(record))
 }
 
@@ -100,8 +112,10 @@ pub fn containers(provider: &dyn DnsProvider, before: Listing, evidence: Evidenc
         let claim = tracked.claim.unwrap_or(Claim::Created);
         could_go.push(Step { origins: tracked.origins.clone(), ..deletion(listed, claim) });
     }
-    let leftovers = Leftovers::of(&before, evidence.suffixes(), evidence.preserved, evidence.owner);
-    let unclaimed = before.records.iter().filter(|record| !claimed.contains(&record.key));
+    let others = evidence.names_of_others(&wanted);
+    let leftovers = Leftovers::of(&before, &marks, evidence.suffixes(), evidence.preserved, evidence.owner);
+    let unclaimed =
+        before.records.iter().filter(|record| !claimed.contains(&record.key) && !others.contains(record.name()));
     could_go.extend(unclaimed.filter(|record| leftovers.has(record)).map(|record| deletion(record, Claim::WholeName)));
     let claims = could_go.len();
     let mut draft = Draft::on(provider, Scope::Zone, before);

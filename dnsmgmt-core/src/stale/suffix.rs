@@ -40,6 +40,11 @@ impl Suffix {
             && name.labels().take(own).all(|label| !label.starts_with('_'))
     }
 
+    /// Returns the name below it that a container of this name has where every container has one.
+    pub(crate) fn of_container(&self, container: &str) -> Option<Name> {
+        Name::parse(&format!("{container}.{}", self.name)).ok()
+    }
+
     /// Returns why it cannot be told which names below it are wanted, if so: one of its daemons did not answer, or something that was
     /// to be read was not, so that nobody knows which names it wants.
     pub fn doubt(&self, desired: &Desired) -> Option<String> {
@@ -73,18 +78,19 @@ impl Suffix {
 #[derive(Debug)]
 pub struct Leftovers<'a> {
     suffixes: Vec<(&'a Suffix, bool)>,
+    marks: &'a Marks,
     preserved: &'a Preserved,
     owner: Owner<'a>,
-    marks: Marks,
     /// The name servers of a zone, which belong to it.
     servers: BTreeSet<Name>,
     listing: &'a Listing,
 }
 
 impl<'a> Leftovers<'a> {
-    /// Reads a listing of a zone; `suffixes` lie in it, each with whether it can be judged.
+    /// Reads a listing of a zone, and its marks; `suffixes` lie in it, each with whether it can be judged.
     pub fn of(
         listing: &'a Listing,
+        marks: &'a Marks,
         suffixes: Vec<(&'a Suffix, bool)>,
         preserved: &'a Preserved,
         owner: Owner<'a>,
@@ -94,7 +100,7 @@ impl<'a> Leftovers<'a> {
             _ => None,
         };
         let servers = listing.records.iter().filter_map(server).collect();
-        Self { suffixes, preserved, owner, marks: Marks::of(listing), servers, listing }
+        Self { suffixes, marks, preserved, owner, servers, listing }
     }
 
     /// Returns whether a record without a claim is ours by its name. Of several suffixes above it each must be judged, and none may

@@ -22,7 +22,7 @@ pub use self::engine::Engine;
 pub use self::events::Events;
 pub use self::usage::Sample;
 use super::failed;
-use super::labels::{Container, Problem, Rules, Wish, wishes};
+use super::labels::{Container, Problem, Rules, Wish, counts, wishes};
 
 /// Where Docker listens where nothing else is said.
 pub const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
@@ -133,6 +133,8 @@ pub struct Seen {
     pub container: Container,
     /// The piece of its daemon that it is.
     pub origin: Origin,
+    /// Whether it is in a state in which it may want something.
+    pub counts: bool,
     /// What it wants, if that can be told.
     pub wants: Result<Vec<Wish>, Problem>,
 }
@@ -210,7 +212,10 @@ impl Daemon {
             daemons: vec![(self.address, self.origin)],
             ..Desired::default()
         };
-        for Seen { container, origin, wants } in self.containers {
+        for Seen { container, origin, counts, wants } in self.containers {
+            if counts {
+                desired.containers.push(origin.clone());
+            }
             match wants {
                 Ok(wishes) => desired.wanted.extend(wishes.into_iter().map(|wish| Wanted {
                     origin: origin.clone(),
@@ -241,7 +246,7 @@ async fn read(host: &Host, rules: &Rules) -> Result<Daemon, SourceError> {
     let origin = Origin::of_source("docker", &id);
     let see = |container: Container| {
         let wants = wishes(&container, rules);
-        Seen { origin: origin.piece(piece(&container)), wants, container }
+        Seen { origin: origin.piece(piece(&container)), counts: counts(&container, rules), wants, container }
     };
     let containers = containers.into_iter().map(see).collect();
     Ok(Daemon { containers, origin, address: host.address.clone() })

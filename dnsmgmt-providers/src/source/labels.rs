@@ -221,8 +221,7 @@ pub fn wishes(container: &Container, rules: &Rules) -> Result<Vec<Wish>, Problem
     if container.state == State::Unknown {
         return Err(Problem::NotNow("it is not said whether it runs".into()));
     }
-    let counts = rules.states.contains(&container.state) && (rules.unhealthy || !container.is_unhealthy);
-    if !counts || is_skipped(container, rules).map_err(Problem::Unreadable)? {
+    if !counts(container, rules) || is_skipped(container, rules).map_err(Problem::Unreadable)? {
         return Ok(Vec::new());
     }
     let mut named: BTreeMap<Name, Dialect> = BTreeMap::new();
@@ -237,6 +236,11 @@ pub fn wishes(container: &Container, rules: &Rules) -> Result<Vec<Wish>, Problem
     let mut seen = BTreeSet::new();
     wishes.retain(|wish| seen.insert((wish.record.key.clone(), wish.provider.clone())));
     Ok(wishes)
+}
+
+/// Returns whether a container is in a state in which it may want something.
+pub fn counts(container: &Container, rules: &Rules) -> bool {
+    rules.states.contains(&container.state) && (rules.unhealthy || !container.is_unhealthy)
 }
 
 fn is_skipped(container: &Container, rules: &Rules) -> Result<bool, String> {
