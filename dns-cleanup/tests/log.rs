@@ -30,7 +30,7 @@ fn zone_file() -> TempDir {
     let (record, tracking) =
         (record("stale.lab.example"), Tracking { claim: Some(Claim::Created), origins, ..Tracking::default() });
     repository.track_record(&id, &record, &tracking, moment().now).unwrap();
-    repository.look(&id, MARKING_JOB, &moment(), None).unwrap();
+    repository.look(&id, MARKING_JOB, &moment(), None, true).unwrap();
     repository.mark_record_orphaned(&id, &record.key, OrphanReason::Unwanted, moment().now).unwrap();
     folder
 }

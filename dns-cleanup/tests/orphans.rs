@@ -49,7 +49,7 @@ async fn what_a_source_wants_again_stays() {
     let place = Place::new().await;
     place.unwanted(&["again"]);
     let mut repository = place.repository();
-    let look = repository.look_beside(&place.id(), "orphans", &moment(), None).unwrap();
+    let look = repository.look_beside(&place.id(), "orphans", &moment(), None, true).unwrap();
     let unmark = Bookkeeping::Unmark(record("again.example.com").key);
     repository.bookkeep(&place.id(), &[unmark], moment().now, &look).unwrap();
     assert_eq!(place.says("orphans --grace 0s").await.status, 0);

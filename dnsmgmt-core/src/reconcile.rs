@@ -300,7 +300,7 @@ pub async fn preview_sync(
     run: Run<'_>,
 ) -> Result<Reconciled, ReconcileError> {
     let listing = look(repository, provider, &Scope::Zone, run).await?;
-    let look = repository.peek_look(provider.id(), MARKING_JOB, &(run.clock)(), wish.interval)?;
+    let look = repository.look(provider.id(), MARKING_JOB, &(run.clock)(), wish.interval, false)?;
     let tracked = repository.get_managed_records(provider.id(), look.observed)?;
     let brake = wish.brake;
     let decision = sync(provider, listing, wish.evidence(&tracked));
@@ -321,7 +321,7 @@ pub async fn sync_zone(
     let moment = (run.clock)();
     let settled = repository.settle_by_looking(id, &Scope::Zone, &listing, moment.now)?;
     // First, because what is found to be gone is marked at this look.
-    let look = repository.look(id, MARKING_JOB, &moment, wish.interval)?;
+    let look = repository.look(id, MARKING_JOB, &moment, wish.interval, true)?;
     repository.synchronize(id, &listing, moment.now)?;
     let tracked = repository.get_managed_records(id, look.observed)?;
     let (brake, journal_keep) =

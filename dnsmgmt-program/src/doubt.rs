@@ -56,10 +56,7 @@ pub fn doubt_silenced(
         if wanted == 0 && !(doubt.anyway)(&origin) {
             continue;
         }
-        let observed = match doubt.is_written {
-            true => repository.look_at_emptied(&origin, doubt.moment, None)?,
-            false => repository.peek_at_emptied(&origin, doubt.moment, None)?,
-        };
+        let observed = repository.look_at_emptied(&origin, doubt.moment, None, doubt.is_written)?;
         if observed.is_none_or(|observed| observed < doubt.grace) {
             let left = doubt.grace.saturating_sub(observed.unwrap_or_default());
             desired.undecided.push((origin, why(wanted, left)));

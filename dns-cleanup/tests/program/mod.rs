@@ -161,7 +161,7 @@ impl Place {
     /// Marks records as a synchronisation does which looks now.
     pub(crate) fn mark(&self, names: &[&str], reason: OrphanReason) {
         let mut repository = self.repository();
-        repository.look(&self.id(), MARKING_JOB, &moment(), None).unwrap();
+        repository.look(&self.id(), MARKING_JOB, &moment(), None, true).unwrap();
         for name in names {
             let key: RecordKey = record(&format!("{name}.example.com")).key;
             repository.mark_record_orphaned(&self.id(), &key, reason, moment().now).unwrap();

@@ -103,7 +103,7 @@ fn join(context: &Context, repository: &mut DnsRepositoryManager, id: &ProviderI
         return Ok(());
     }
     let moment = context.clock.moment();
-    let look = repository.peek_look(id, MARKING_JOB, &moment, None)?;
+    let look = repository.look(id, MARKING_JOB, &moment, None, false)?;
     Ok(repository.bookkeep(id, &joins, moment.now, &look)?)
 }
 

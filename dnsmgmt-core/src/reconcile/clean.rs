@@ -37,10 +37,10 @@ pub fn is_due(
     is_due: impl FnOnce(&DnsRepositoryManager, &[TrackedRecord]) -> Result<bool, RepositoryError>,
 ) -> Result<bool, RepositoryError> {
     let moment = (run.clock)();
-    let look = repository.peek_look_beside(zone, cleaning.job.as_str(), &moment, cleaning.interval)?;
+    let look = repository.look_beside(zone, cleaning.job.as_str(), &moment, cleaning.interval, false)?;
     let is_due = is_due(repository, &repository.get_managed_records(zone, look.observed)?)?;
     if written && !is_due {
-        repository.look_beside(zone, cleaning.job.as_str(), &moment, cleaning.interval)?;
+        repository.look_beside(zone, cleaning.job.as_str(), &moment, cleaning.interval, true)?;
     }
     Ok(is_due)
 }
@@ -57,7 +57,7 @@ pub fn preview_clean(
     let id = provider.id();
     let moment = (run.clock)();
     repository.refresh(id, &Scope::Zone, &listing, moment.now)?;
-    let look = repository.peek_look_beside(id, cleaning.job.as_str(), &moment, cleaning.interval)?;
+    let look = repository.look_beside(id, cleaning.job.as_str(), &moment, cleaning.interval, false)?;
     let decision = decide(listing, &repository.get_managed_records(id, look.observed)?);
     let waiting = repository.held_at(id)?;
     let held = cleaning.brake.approve_beside(decision.plan.clone(), decision.claims, &waiting).err();
@@ -77,7 +77,7 @@ pub async fn clean(
     let id = provider.id();
     let moment = (run.clock)();
     let settled = repository.settle_by_looking(id, &Scope::Zone, &listing, moment.now)?;
-    let look = repository.look_beside(id, cleaning.job.as_str(), &moment, cleaning.interval)?;
+    let look = repository.look_beside(id, cleaning.job.as_str(), &moment, cleaning.interval, true)?;
     repository.synchronize(id, &listing, moment.now)?;
     let decision = decide(listing, &repository.get_managed_records(id, look.observed)?);
     repository.bookkeep(id, &decision.bookkeeping, moment.now, &look)?;

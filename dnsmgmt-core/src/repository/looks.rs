@@ -25,27 +25,30 @@ pub(crate) const OBSERVED: &str =
     "(SELECT observed_ms FROM dns_looks WHERE provider = ?1 AND zone = ?2 AND job = 'sync')";
 
 impl DnsRepositoryManager {
-    /// Writes down that `job` looks at a zone, and returns for how long it has observed it by now. `interval` is how far apart
-    /// its looks are meant to be, where that is configured. See [`Look::after`].
+    /// Returns for how long `job` has observed a zone by now, and writes the look down if it is to be `written`. `interval` is how far
+    /// apart its looks are meant to be, where that is configured. See [`Look::after`].
     pub fn look(
         &mut self,
         provider: &ProviderId,
         job: &str,
         moment: &Moment,
         interval: Option<Duration>,
+        written: bool,
     ) -> Result<Look, RepositoryError> {
-        self.write("write down a look", |on| {
+        self.look_by(written, |on| {
             let look = after_last(&on.connection, provider, job, moment, interval)?;
-            put(&on.connection, provider, job, &look, moment)?;
-            if job == MARKING_JOB {
-                date_marks(&on.connection, provider, look.observed)?;
+            if written {
+                put(&on.connection, provider, job, &look, moment)?;
+                if job == MARKING_JOB {
+                    date_marks(&on.connection, provider, look.observed)?;
+                }
             }
             Ok(look)
         })
     }
 
-    /// Writes down that a `job` which acts on the marks of another looks at a zone, and returns for how long the zone has been observed
-    /// by now, by both of them: marks are measured on one line of time, so no time counts twice.
+    /// Returns for how long a zone has been observed by now by a `job` which acts on the marks of another and by that other one, and writes
+    /// the look down if it is to be `written`: marks are measured on one line of time, so no time counts twice.
     ///
     /// Across a boot the job's `interval` counts only where it was the last one to look, because only then are two of its looks apart.
     pub fn look_beside(
@@ -54,41 +57,20 @@ impl DnsRepositoryManager {
         job: &str,
         moment: &Moment,
         interval: Option<Duration>,
+        written: bool,
     ) -> Result<Look, RepositoryError> {
-        self.write("write down a look", |on| {
+        self.look_by(written, |on| {
             let look = beside(&on.connection, provider, job, moment, interval)?;
-            put(&on.connection, provider, MARKING_JOB, &look, moment)?;
-            put(&on.connection, provider, job, &look, moment)?;
-            date_marks(&on.connection, provider, look.observed)?;
+            if written {
+                put(&on.connection, provider, MARKING_JOB, &look, moment)?;
+                put(&on.connection, provider, job, &look, moment)?;
+                date_marks(&on.connection, provider, look.observed)?;
+            }
             Ok(look)
         })
     }
 
-    /// Returns what [`look_beside`](Self::look_beside) would, and writes nothing.
-    pub fn peek_look_beside(
-        &self,
-        provider: &ProviderId,
-        job: &str,
-        moment: &Moment,
-        interval: Option<Duration>,
-    ) -> Result<Look, RepositoryError> {
-        let look = beside(&self.connection, provider, job, moment, interval);
-        look.map_err(|error| error.at(&self.path, "read the last look"))
-    }
-
-    /// Returns what [`look`](Self::look) would, and writes nothing.
-    pub fn peek_look(
-        &self,
-        provider: &ProviderId,
-        job: &str,
-        moment: &Moment,
-        interval: Option<Duration>,
-    ) -> Result<Look, RepositoryError> {
-        let look = after_last(&self.connection, provider, job, moment, interval);
-        look.map_err(|error| error.at(&self.path, "read the last look"))
-    }
-
-    /// Returns for how long the job that ends leases has observed a zone by now, and writes it down if the look is to be `written`. See
+    /// Returns for how long the job that ends leases has observed a zone by now, and writes the look down if it is to be `written`. See
     /// [`Look::after_at_most_two`].
     pub fn look_at_leases(
         &mut self,
@@ -97,7 +79,7 @@ impl DnsRepositoryManager {
         interval: Option<Duration>,
         written: bool,
     ) -> Result<Look, RepositoryError> {
-        self.write("write down a look at leases", |on| {
+        self.look_by(written, |on| {
             let last = last(&on.connection, provider, LEASE_JOB)?;
             let look = Look::after_at_most_two(last.as_ref(), &as_stored(moment), interval);
             if written {
@@ -107,37 +89,36 @@ impl DnsRepositoryManager {
         })
     }
 
-    /// Writes down that a source which wanted records wants none now, and returns for how long it has been seen so: nothing at the
-    /// first look.
+    /// Returns for how long a source has been seen to want nothing, nothing at the first look, and writes the look down if it is to be
+    /// `written`.
     pub fn look_at_emptied(
         &mut self,
         source: &Origin,
         moment: &Moment,
         interval: Option<Duration>,
+        written: bool,
     ) -> Result<Option<Duration>, RepositoryError> {
         let id = id_of(source);
-        self.write("write down a look at a source", |on| {
+        self.look_by(written, |on| {
             let before = last(&on.connection, &id, EMPTY_JOB)?;
             let look = after_last(&on.connection, &id, EMPTY_JOB, moment, interval)?;
-            put(&on.connection, &id, EMPTY_JOB, &look, moment)?;
+            if written {
+                put(&on.connection, &id, EMPTY_JOB, &look, moment)?;
+            }
             Ok(before.map(|_| look.observed))
         })
     }
 
-    /// Returns what [`look_at_emptied`](Self::look_at_emptied) would, and writes nothing.
-    pub fn peek_at_emptied(
-        &self,
-        source: &Origin,
-        moment: &Moment,
-        interval: Option<Duration>,
-    ) -> Result<Option<Duration>, RepositoryError> {
-        let id = id_of(source);
-        let look = || {
-            let before = last(&self.connection, &id, EMPTY_JOB)?;
-            let look = after_last(&self.connection, &id, EMPTY_JOB, moment, interval)?;
-            Ok::<_, Failure>(before.map(|_| look.observed))
-        };
-        look().map_err(|error| error.at(&self.path, "read the last look at a source"))
+    /// One that is not written takes nobody's turn to write.
+    fn look_by<T>(
+        &mut self,
+        written: bool,
+        look: impl FnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, RepositoryError> {
+        match written {
+            true => self.write("write down a look", look),
+            false => look(self).map_err(|error| error.at(&self.path, "read the last look")),
+        }
     }
 
     /// Forgets that a source wanted nothing: it wants something.

@@ -88,7 +88,7 @@ impl DnsRepositoryManager {
         moment: &Moment,
     ) -> Result<Option<Duration>, RepositoryError> {
         let id = ProviderId { name: key(instance), zone: Name::root() };
-        let Look { gap, .. } = self.look(&id, JOB, moment, None)?;
+        let Look { gap, .. } = self.look(&id, JOB, moment, None, true)?;
         Ok(gap)
     }
 

@@ -62,7 +62,7 @@ fn lease(repository: &mut DnsRepositoryManager) {
 
 fn look(repository: &mut DnsRepositoryManager, seconds: u64) {
     let moment = Moment { now: noon_and(2), boot: "a".into(), running: Duration::from_secs(seconds) };
-    repository.look(&home(), MARKING_JOB, &moment, None).unwrap();
+    repository.look(&home(), MARKING_JOB, &moment, None, true).unwrap();
 }
 
 fn repository_listing(repository: &DnsRepositoryManager) -> dnsmgmt_core::record_set::Listing {

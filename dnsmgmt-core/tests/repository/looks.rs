@@ -15,7 +15,7 @@ fn moment(boot: &str, seconds: u64) -> Moment {
 }
 
 fn look(repository: &mut DnsRepositoryManager, boot: &str, seconds: u64) -> Look {
-    repository.look(&home(), MARKING_JOB, &moment(boot, seconds), Some(Duration::from_secs(60))).unwrap()
+    repository.look(&home(), MARKING_JOB, &moment(boot, seconds), Some(Duration::from_secs(60)), true).unwrap()
 }
 
 fn mark(repository: &DnsRepositoryManager) -> Orphaned {
@@ -38,8 +38,8 @@ fn jobs_and_zones_look_each_for_themselves() {
     let mut repository = place.open();
     look(&mut repository, "a", 100);
     look(&mut repository, "a", 200);
-    let other = repository.look(&home(), "cleanup", &moment("a", 300), None).unwrap();
-    let away = repository.look(&provider("home", "other"), MARKING_JOB, &moment("a", 300), None).unwrap();
+    let other = repository.look(&home(), "cleanup", &moment("a", 300), None, true).unwrap();
+    let away = repository.look(&provider("home", "other"), MARKING_JOB, &moment("a", 300), None, true).unwrap();
     assert_eq!((other.observed, away.observed), (Duration::ZERO, Duration::ZERO));
     assert_eq!(repository.observed(&home()).unwrap(), Duration::from_secs(100));
 }
@@ -49,7 +49,7 @@ fn a_peek_sees_what_a_look_would_and_writes_nothing() {
     let place = Place::new();
     let mut repository = place.open();
     look(&mut repository, "a", 100);
-    let peek = |seconds| repository.peek_look(&home(), MARKING_JOB, &moment("a", seconds), None).unwrap();
+    let mut peek = |seconds| repository.look(&home(), MARKING_JOB, &moment("a", seconds), None, false).unwrap();
     let (first, second) = (peek(150), peek(160));
     assert_eq!((first.observed.as_secs(), second.observed.as_secs()), (50, 60));
     assert_eq!(repository.observed(&home()).unwrap(), Duration::ZERO);
@@ -62,7 +62,7 @@ fn parts_of_a_millisecond_do_not_add_up_to_time_that_never_was() {
     let mut repository = place.open();
     let mut at = |micros| {
         let moment = Moment { running: Duration::from_micros(micros), ..moment("a", 0) };
-        repository.look(&home(), MARKING_JOB, &moment, None).unwrap().observed
+        repository.look(&home(), MARKING_JOB, &moment, None, true).unwrap().observed
     };
     let (mut last, mut micros) = (at(0), 0);
     for _ in 0..50 {
@@ -123,28 +123,32 @@ fn a_source_that_wants_nothing_is_observed_from_its_second_look_on() {
     let (docker, other) = (Origin::of_source("docker", "A:B#C"), Origin::of_source("docker", "D"));
     let at = |seconds| moment("a", seconds);
     let seconds = |observed: Option<Duration>| observed.map(|observed| observed.as_secs());
-    assert_eq!(place.open().peek_at_emptied(&docker, &at(100), None).unwrap(), None);
-    assert_eq!(place.open().look_at_emptied(&docker, &at(100), None).unwrap(), None, "the first look");
-    assert_eq!(seconds(place.open().peek_at_emptied(&docker, &at(130), None).unwrap()), Some(30));
-    assert_eq!(seconds(place.open().look_at_emptied(&docker, &at(140), None).unwrap()), Some(40), "a peek is no look");
-    assert_eq!(place.open().look_at_emptied(&other, &at(150), None).unwrap(), None, "each source for itself");
-    let boot = place.open().look_at_emptied(&docker, &moment("b", 9000), None).unwrap();
+    assert_eq!(place.open().look_at_emptied(&docker, &at(100), None, false).unwrap(), None);
+    assert_eq!(place.open().look_at_emptied(&docker, &at(100), None, true).unwrap(), None, "the first look");
+    assert_eq!(seconds(place.open().look_at_emptied(&docker, &at(130), None, false).unwrap()), Some(30));
+    assert_eq!(
+        seconds(place.open().look_at_emptied(&docker, &at(140), None, true).unwrap()),
+        Some(40),
+        "a peek is no look"
+    );
+    assert_eq!(place.open().look_at_emptied(&other, &at(150), None, true).unwrap(), None, "each source for itself");
+    let boot = place.open().look_at_emptied(&docker, &moment("b", 9000), None, true).unwrap();
     assert_eq!(seconds(boot), Some(80), "across a boot it is one gap");
     assert_eq!(place.open().observed(&home()).unwrap(), Duration::ZERO, "no zone was looked at");
     place.open().forget_emptied(&docker).unwrap();
     place.open().forget_emptied(&docker).unwrap();
     assert_eq!(
-        place.open().look_at_emptied(&docker, &moment("b", 9100), None).unwrap(),
+        place.open().look_at_emptied(&docker, &moment("b", 9100), None, true).unwrap(),
         None,
         "it wanted something between"
     );
-    assert!(place.open().peek_at_emptied(&other, &at(160), None).unwrap().is_some());
+    assert!(place.open().look_at_emptied(&other, &at(160), None, false).unwrap().is_some());
 }
 
 fn beside(repository: &mut DnsRepositoryManager, boot: &str, seconds: u64) -> u64 {
     let (at, interval) = (moment(boot, seconds), Some(Duration::from_secs(3600)));
-    let peeked = repository.peek_look_beside(&home(), "orphans", &at, interval).unwrap();
-    let look = repository.look_beside(&home(), "orphans", &at, interval).unwrap();
+    let peeked = repository.look_beside(&home(), "orphans", &at, interval, false).unwrap();
+    let look = repository.look_beside(&home(), "orphans", &at, interval, true).unwrap();
     assert_eq!(peeked, look);
     look.observed.as_secs()
 }

@@ -111,7 +111,7 @@ fn orphans_are_as_old_as_their_own_zone_says() {
     let away = provider("away", "example");
     let look = |repository: &mut DnsRepositoryManager, at: &ProviderId, seconds| {
         let moment = Moment { now: noon_and(0), boot: "a".into(), running: Duration::from_secs(seconds) };
-        repository.look(at, MARKING_JOB, &moment, None).unwrap();
+        repository.look(at, MARKING_JOB, &moment, None, true).unwrap();
     };
     for (zone, age) in [(home(), 40), (away.clone(), 70)] {
         track(&mut repository, &zone, &web, file("lab"));
