@@ -13,7 +13,8 @@ use dnsmgmt_program::man::Man;
 /// Removes stale DNS records that are ours, and proves it.
 ///
 /// Without a command it does every job that the configuration allows: `orphans`, where there is a database, `containers`, where a source
-/// is Docker, and `heartbeats`, where a name is leased. A record without a claim is never touched. Where the records are is said by dnsmgmt.toml or by variables; see `docs/configuration.md` and `docs/cleanup.md`.
+/// is Docker, and `heartbeats`, where a name is leased. A record without a claim is never touched. Where the records are is said by
+/// dnsmgmt.toml or by variables; see `docs/configuration.md` and `docs/cleanup.md`.
 #[derive(Debug, Parser)]
 #[command(name = "dns-cleanup", version, max_term_width = 100, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {

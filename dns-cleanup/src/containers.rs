@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result, anyhow, bail};
 use dnsmgmt_core::adopt::Owner;
 use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::provider::{DnsProvider, ProviderId};
@@ -59,6 +59,16 @@ pub(crate) async fn run(mut at: Zones<'_>, run: &mut Run<'_>) -> Result<()> {
     }
     at.clean(zones, &mut containers, run).await;
     Ok(())
+}
+
+/// Refuses to delete what is ours by a suffix alone where there is no journal on disk. Without one nothing else is known to be ours.
+pub(crate) fn refuse(context: &Context) -> Result<()> {
+    match context.settings.wholes().is_empty() {
+        true => Ok(()),
+        false => bail!(
+            "there is no place for a database, and nothing below suffixes is deleted that is not written down first; set DNSMGMT_DB"
+        ),
+    }
 }
 
 /// Waits, and returns whether it was not told to stop.

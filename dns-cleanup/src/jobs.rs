@@ -56,6 +56,7 @@ pub(crate) async fn run(
                 let audit = audit.as_ref();
                 let zones = Zones { context: &context, options, repository, cleaning, audit, stop };
                 let done = match job {
+                    Job::Containers if zones.has_no_journal() => containers::refuse(&context),
                     Job::Orphans => orphans::run(zones, &mut run).await,
                     Job::Containers => containers::run(zones, &mut run).await,
                     Job::Leases => heartbeats::run(zones, &mut run).await,
@@ -110,7 +111,8 @@ fn open<'m>(
         !metadata.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     });
     let has_leases = to_be_done.contains(&Job::Leases);
-    let is_needed = has_leases || to_be_done.contains(&Job::Containers) && !context.settings.wholes().is_empty();
+    let has_suffixes = to_be_done.contains(&Job::Containers) && !context.settings.wholes().is_empty();
+    let is_needed = has_leases || has_suffixes;
     if !is_there && is_needed && options.dry_run {
         return memory.in_process().map(Some);
     }
@@ -125,6 +127,7 @@ fn open<'m>(
             }
             memory.in_process().map(Some)
         }
+        _ if has_suffixes => containers::refuse(context).map(|()| None),
         (_, Jobs::All) => Ok(None),
         (_, Jobs::Only(Job::Leases)) => bail!(
             "there is no place for a database, so nothing is deleted: a lease is over only when an earlier run saw the same heartbeat; set \

@@ -82,7 +82,7 @@ impl Zones<'_> {
             Err(_) if !due => return Ok(()),
             lock => lock?,
         };
-        if due && lock.is_some() {
+        if due && !self.options.dry_run {
             let looked = self.stop.unless_asked(work.look_again(self.repository, run)).await;
             looked.ok_or_else(|| anyhow!("told to stop before {provider} was looked at"))??;
         }
@@ -95,6 +95,11 @@ impl Zones<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether what is changed would be written down nowhere but in this process.
+    pub(crate) fn has_no_journal(&self) -> bool {
+        !self.options.dry_run && self.repository.is_in_memory()
     }
 
     /// Takes the lock on a provider, and waits for it where that is asked for and something is `due`. A preview and a memory that no other

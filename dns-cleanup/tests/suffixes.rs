@@ -4,6 +4,7 @@ mod program;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::origin::Origin;
@@ -14,7 +15,8 @@ use dnsmgmt_core::repository::{DnsRepositoryManager, Tracking};
 use fixtures::adguard::{AdGuardOptions, FakeAdGuard};
 use fixtures::docker::{FakeDocker, container};
 use fixtures::faults::{Fault, On};
-use program::{Said, dns_cleanup, dns_cli, moment};
+use program::{Said, dns_cleanup, dns_cli, end, moment, tell, until};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -179,6 +181,32 @@ async fn a_place_where_no_database_can_be_deletes_nothing_and_says_what_to_do() 
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("name another place with `DNSMGMT_DB`"), "{said}");
     assert_eq!(home.held(), ["old.docker"]);
+}
+
+#[tokio::test]
+async fn without_any_place_for_a_journal_nothing_is_deleted_and_a_loop_that_remembers_leases_says_so_too() {
+    let home = Home::new().await;
+    home.run(&["web"]);
+    home.put(&["old.docker"]);
+    let started = |line: &str, leased: &str| {
+        let mut command = dns_cleanup(home.folder.path());
+        command.env_remove("DNSMGMT_DB").arg("--config").arg(home.file("dnsmgmt.toml")).args(line.split_whitespace());
+        // A home in which nothing can be made.
+        fs::write(home.file("home"), "").unwrap();
+        command.env("HOME", home.file("home")).env("INTERNAL_DOMAIN", leased);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("dns-cleanup starts")
+    };
+    for line in ["containers --grace 0s", "--grace 0s", "containers --force"] {
+        let said = end(started(line, "")).await;
+        assert_eq!(said.status, 1, "{line}: {said:?}");
+        assert!(said.err.contains("set DNSMGMT_DB"), "{line}: {said:?}");
+    }
+    let child = started("--grace 0s --interval 1s", "leased.lan");
+    until(|| home.adguard.server.calls().len() > 3).await;
+    tell(&child, Signal::TERM);
+    let said = end(child).await;
+    assert!(said.err.contains("nothing below suffixes is deleted that is not written down first"), "{said:?}");
+    assert_eq!((home.held(), home.changes()), (vec!["old.docker".to_owned()], 0));
 }
 
 #[tokio::test]
