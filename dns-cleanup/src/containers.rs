@@ -35,12 +35,15 @@ const GRACE: Duration = Duration::from_secs(60);
 /// Deletes what no container wants.
 pub(crate) async fn run(mut at: Zones<'_>, run: &mut Run<'_>) -> Result<()> {
     let (context, options, stop) = (at.context, at.options, at.stop);
-    let mut containers = Containers::new(context, options, at.repository, run).await?;
-    let Some(looked) = stop.unless_asked(containers.look(at.repository, run)).await else {
-        run.fail(anyhow!("told to stop while it looked at the sources"));
-        return Ok(());
+    let first_look = async {
+        let mut containers = Containers::new(context, options, at.repository, run).await?;
+        containers.look(at.repository, run).await?;
+        Ok::<_, Error>(containers)
     };
-    looked?;
+    let Some(looked) = stop.unless_asked(first_look).await else {
+        bail!("told to stop while it looked at the sources");
+    };
+    let mut containers = looked?;
     let mut zones = containers.zones(at.repository)?;
     for here in zones.values_mut() {
         for zone in std::mem::take(here) {
@@ -54,8 +57,7 @@ pub(crate) async fn run(mut at: Zones<'_>, run: &mut Run<'_>) -> Result<()> {
         return Ok(());
     }
     if containers.looks_twice() && !wait(options.grace.unwrap_or(GRACE), stop).await {
-        run.fail(anyhow!("told to stop before it looked at the sources again; nothing was changed"));
-        return Ok(());
+        bail!("told to stop before it looked at the sources again; nothing was changed");
     }
     at.clean(zones, &mut containers, run).await;
     Ok(())
@@ -111,21 +113,29 @@ impl<'a> Containers<'a> {
         repository: &DnsRepositoryManager,
         run: &mut Run<'_>,
     ) -> Result<Self> {
-        let mut suffixes: BTreeMap<ProviderId, Below> = BTreeMap::new();
         let daemons = context.settings.daemons(&context.settings.policy().sources)?;
         let asked = daemons.into_iter().map(|host| host.address).collect();
+        let (mut placed, mut lost) = (Vec::new(), Vec::new());
         for whole in context.settings.wholes() {
             match place(context, repository, whole, &asked).await {
-                Ok((zone, template)) if context.is_about(&zone)? => {
-                    let below = suffixes.entry(zone).or_default();
-                    below.suffixes.push(whole.suffix.clone());
-                    below.template = template;
-                }
+                Ok((zone, template)) if context.is_about(&zone)? => placed.push((whole, zone, template)),
                 Ok(_) => {}
                 Err(error) => {
                     run.fail(error.context(format!("nothing is judged by lying below {}", whole.suffix.name)));
+                    lost.push(whole);
                 }
             }
+        }
+        let mut suffixes: BTreeMap<ProviderId, Below> = BTreeMap::new();
+        for (whole, zone, template) in placed {
+            if let Some(lost) = lost.iter().find(|lost| overlap(lost, whole)) {
+                let why = format!("{} shares names with it, so nothing is judged by lying below it", lost.suffix.name);
+                run.not_judged(whole.suffix.name.as_str(), &why, Exit::CouldNotRun);
+                continue;
+            }
+            let below = suffixes.entry(zone).or_default();
+            below.suffixes.push(whole.suffix.clone());
+            below.template = template;
         }
         Ok(Self { context, options, owner_id: repository.owner_id()?, suffixes, looks: Vec::new() })
     }
@@ -254,6 +264,13 @@ impl Work for Containers<'_> {
     fn decide(&self, provider: &dyn DnsProvider, listing: Listing, tracked: &[TrackedRecord]) -> Decision {
         containers::containers(provider, listing, self.evidence(provider.id(), tracked))
     }
+}
+
+/// Returns whether names may lie below both, so that both have to say what goes.
+fn overlap(one: &Whole, other: &Whole) -> bool {
+    let (left, right) = (&one.suffix.name, &other.suffix.name);
+    let is_elsewhere = one.provider.is_some() && other.provider.is_some() && one.provider != other.provider;
+    !is_elsewhere && (left.is_within(right) || right.is_within(left))
 }
 
 /// Returns the zone in which a suffix lies, and the text of our mark there, if it may be judged at all.

@@ -260,6 +260,13 @@ async fn a_daemon_that_no_source_asks_makes_its_suffix_an_error_and_costs_the_ot
         "{said}"
     );
     assert_eq!(home.held(), ["old.docker", "web.docker"], "below the other suffix it goes");
+    // What lies below both would have to be judged by both.
+    home.put(&["old.lab.docker", "other.docker"]);
+    let lab = lab.replace("\"lab\"", "\"lab.docker\"");
+    home.configure("", &format!("{WHOLE}endpoints = [\"tcp://10.9.9.9:2375\"]\n{lab}"));
+    let said = home.cleans("--grace 0s", 1).await;
+    assert!(said.contains("lab.docker: docker shares names with it"), "{said}");
+    assert_eq!((home.held().len(), home.changes()), (4, 1), "{said}");
 }
 
 #[tokio::test]
