@@ -11,8 +11,8 @@ use dnsmgmt_program::man::Man;
 
 /// Registers the addresses of this machine and keeps them alive.
 ///
-/// At each configured name (INTERNAL_DOMAIN, EXTERNAL_DOMAIN, IPV6_DOMAIN, COMBINED_DOMAIN, or [heartbeat] in dnsmgmt.toml) it writes a heartbeat and
-/// the address. Addresses of machines that are not heard of any more are removed by `dns-cleanup heartbeats`. A run that is not due
+/// At each configured name (INTERNAL_DOMAIN, EXTERNAL_DOMAIN, IPV6_DOMAIN, COMBINED_DOMAIN, or the table `heartbeat` of dnsmgmt.toml) it writes a
+/// heartbeat and the address. Addresses of machines that are not heard of any more are removed by `dns-cleanup heartbeats`. A run that is not due
 /// makes no call. See `docs/heartbeats.md` and `docs/configuration.md`.
 #[derive(Debug, Parser)]
 #[command(name = "dns-heartbeat", version, max_term_width = 100, after_help = EXIT_STATUS)]
