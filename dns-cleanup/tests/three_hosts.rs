@@ -15,7 +15,7 @@ use fixtures::adguard_home::{AdGuardHome, Release, Users};
 use fixtures::cloudflare::FakeCloudflare;
 use fixtures::primary::{KEY, Primary, SECRET, Software, Zone};
 use fixtures::program::program;
-use program::{dns_cleanup, end, tell};
+use program::{dns_cleanup, dns_cli, end, tell};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -239,9 +239,7 @@ async fn lives_and_dies(provider: Provider) {
 
 /// Returns each instance with an address that it keeps alive, sorted.
 async fn leases(folder: &Path) -> Vec<String> {
-    let mut command = Command::new(program("dns-cli"));
-    command.env_clear().env("DNSMGMT_DB", folder.join("dnsmgmt.db"));
-    let said = end(started(command, folder, "leases --output json")).await;
+    let said = end(started(dns_cli(folder), folder, "leases --output json")).await;
     let json: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
     let mut kept = Vec::new();
     for lease in json["leases"].as_array().unwrap() {

@@ -6,7 +6,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use dnsmgmt_core::moment::Moment;
@@ -18,6 +17,7 @@ use dnsmgmt_core::record::{Record, RecordData, RecordKey};
 use dnsmgmt_core::repository::{DnsRepositoryManager, MARKING_JOB, Tracking};
 use dnsmgmt_core::tracked::{OrphanReason, TrackedRecord};
 use fixtures::cloudflare::FakeCloudflare;
+use fixtures::program::program;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -31,26 +31,8 @@ pub(crate) fn dns_cleanup(folder: &Path) -> Command {
 }
 
 /// Returns a command of `dns-cli` that knows nothing of whoever runs the tests. Its database is in `folder`.
-///
-/// It stands in another package: Cargo builds it where the whole workspace is tested. Where it is not there yet it is built here; one that is
-/// older than its source is taken as it is.
 pub(crate) fn dns_cli(folder: &Path) -> Command {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let program = BUILT.get_or_init(|| {
-        let build = Path::new(env!("CARGO_BIN_EXE_dns-cleanup")).parent().unwrap();
-        let program = build.join("dns-cli");
-        if !program.is_file() {
-            let profile = match build.file_name().unwrap().to_str().unwrap() {
-                "debug" => "dev",
-                other => other,
-            };
-            let mut cargo = std::process::Command::new(env!("CARGO"));
-            cargo.args(["build", "--quiet", "--package", "dns-cli", "--bin", "dns-cli", "--profile", profile]);
-            assert!(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success(), "dns-cli is not built");
-        }
-        program
-    });
-    let mut command = Command::new(program);
+    let mut command = Command::new(program("dns-cli"));
     command.env_clear().env("DNSMGMT_DB", folder.join("dnsmgmt.db")).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
