@@ -269,7 +269,7 @@ pub(crate) fn guess(
 /// Notes that it is not known where something belongs.
 pub(crate) fn unplaced(desired: &mut Desired, wanted: &[Wanted]) {
     let origins: BTreeSet<_> = wanted.iter().map(|wanted| wanted.origin.clone()).collect();
-    let why = || "a place in which it wants something was not reached".to_owned();
+    let why = || "a place in which it wants something was not synchronised".to_owned();
     desired.unreadable.extend(origins.into_iter().map(|origin| (origin, why())));
 }
 

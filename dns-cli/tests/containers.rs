@@ -89,6 +89,19 @@ async fn a_thousand_containers_are_one_listing() {
 }
 
 #[tokio::test]
+async fn what_a_provider_that_fails_leaves_open_is_one_line_however_many_containers_want_it() {
+    let docker = FakeDocker::start("one").await;
+    docker.run((0..1000).map(|index| named(&format!("n{index}"), &format!("10.1.{}.{}", index / 250, index % 250))));
+    let lab = Lab::of_docker(&[&docker]);
+    std::fs::remove_file(lab.0.path().join("lab.zone")).unwrap();
+    let (_, said) = lab.ends("sync", 1).await;
+    let open: Vec<&str> = said.lines().filter(|line| line.contains("docker:one#")).collect();
+    let [line] = open[..] else { panic!("{said}") };
+    assert!(line.contains("docker:one#n0 and 999 more") && line.contains("nothing of them was judged"), "{said}");
+    assert!(said.contains("lab.zone"), "{said}");
+}
+
+#[tokio::test]
 async fn a_listing_that_fails_in_any_way_takes_nothing_away_and_is_said() {
     let docker = FakeDocker::start("one").await;
     docker.run([named("a", "10.1.0.1"), named("b", "10.1.0.2")]);

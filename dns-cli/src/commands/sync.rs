@@ -1,6 +1,6 @@
 //! `dns-cli sync` and `dns-cli plan`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
@@ -191,8 +191,13 @@ impl<'a> Job<'a> {
 
     /// Says what failed, and returns the exit status; `unless_in_sync` where all is well and something is to be done.
     pub(super) fn end(&self, synced: &[Synced], unless_in_sync: Exit) -> Exit {
-        for (origin, why) in self.desired.unreadable.iter().chain(&self.desired.undecided) {
-            complain(&format!("{origin}: {why}; nothing of it was judged"));
+        for ((_, why), origins) in by_reason(&self.desired) {
+            let mut origins = origins.iter();
+            let first = origins.next().map(|origin| origin.as_str()).unwrap_or_default();
+            match origins.len() {
+                0 => complain(&format!("{first}: {why}; nothing of it was judged")),
+                more => complain(&format!("{first} and {more} more: {why}; nothing of them was judged")),
+            }
         }
         for failure in &self.failures {
             failed(failure);
@@ -201,6 +206,15 @@ impl<'a> Job<'a> {
         let of_failures = if self.failures.is_empty() { Exit::Done } else { Exit::CouldNotRun };
         synced.iter().map(|zone| zone.exit(unless_in_sync)).fold(of_sources.or(of_failures), Exit::or)
     }
+}
+
+/// Returns what was not judged, by its source and the reason: a provider that fails is the reason for all that is wanted there.
+fn by_reason(desired: &Desired) -> BTreeMap<(Origin, &str), BTreeSet<&Origin>> {
+    let mut by_reason: BTreeMap<_, BTreeSet<&Origin>> = BTreeMap::new();
+    for (origin, why) in desired.unreadable.iter().chain(&desired.undecided) {
+        by_reason.entry((origin.source(), why.as_str())).or_default().insert(origin);
+    }
+    by_reason
 }
 
 /// Returns the zones that are as wanted by what the cache holds of them, if that was listed less than `max_age` ago.
