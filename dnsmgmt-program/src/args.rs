@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use dnsmgmt_core::name::Name;
+// The command line and dnsmgmt.toml have one way to write them.
+pub use dnsmgmt_providers::duration::parse as duration;
 
 #[expect(missing_docs, reason = "a comment would become help text")]
 #[derive(Debug, Args)]
@@ -51,15 +53,6 @@ pub enum ReportFormat {
     Json,
 }
 
-/// Reads `15m`, `1h 30m`, `PT15M`, or a bare number of seconds.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let signed: jiff::SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
-    signed.try_into().map_err(|_| "a duration cannot be negative".into())
-}
-
 impl Color {
     /// Makes it so for everything that is printed.
     pub fn choose(self) {
@@ -79,6 +72,8 @@ mod tests {
     fn durations_have_units() {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("1d"), Ok(Duration::from_secs(86_400)), "as dnsmgmt.toml has them");
         assert!(duration("-5m").is_err());
+        assert!(duration("a while").unwrap_err().contains("1h 30m"), "an error says how it is written");
     }
 }

@@ -7,7 +7,7 @@ use jiff::{Span, SpanRelativeTo};
 
 /// Reads `15m`, `1h 30m`, `90d`, `PT15M`, or a bare number of seconds; a day has 24 hours. An error is a sentence without its
 /// subject's place.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }

@@ -23,7 +23,7 @@ pub mod connect;
 #[cfg(feature = "dns")]
 pub mod dns;
 #[cfg(any(feature = "config", feature = "docker"))]
-mod duration;
+pub mod duration;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "powerdns")]
