@@ -4,6 +4,7 @@ mod program;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use dnsmgmt_core::plan::{PlanId, Reason};
 use dnsmgmt_core::tracked::{Bookkeeping, OrphanReason};
@@ -42,6 +43,19 @@ async fn the_grace_is_waited_for_without_a_call_and_without_a_word() {
     assert!(!observed.is_zero(), "the looks count");
     let (json, status) = place.json("orphans").await;
     assert_eq!((json["settled"].as_bool(), json["deleted"].as_u64(), status), (Some(true), Some(0), 0));
+}
+
+#[tokio::test]
+async fn a_mark_that_no_later_look_at_the_sources_confirmed_is_not_enough() {
+    let place = Place::new().await;
+    place.unwanted(&["restarted"]);
+    place.let_pass(Duration::from_secs(7200));
+    let said = place.says("orphans --grace 1h").await;
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "it may have come back since: {said:?}");
+    assert_eq!(place.calls(), [""; 0]);
+    place.mark(&["restarted"], OrphanReason::Unwanted);
+    assert_eq!(place.says("orphans --grace 1h").await.status, 0);
+    assert_eq!(place.held(), ["foreign"]);
 }
 
 #[tokio::test]
@@ -202,7 +216,7 @@ async fn the_second_of_two_says_who_is_at_work_or_waits() {
     place.fake.server.faults.always(On::Change, Fault::Held);
     let first = place.start("orphans --grace 0s");
     while !place.calls().iter().any(|call| !call.starts_with("GET")) {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let calls = place.calls().len();
     let said = place.says("orphans --grace 0s").await;
@@ -210,7 +224,7 @@ async fn the_second_of_two_says_who_is_at_work_or_waits() {
     assert!(said.err.contains(&format!("dns-cleanup (process {})", first.id().unwrap())), "{said:?}");
     assert_eq!(place.calls().len(), calls, "who cannot work asks for nothing");
     let waiting = place.start("orphans --grace 0s --wait");
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     place.fake.server.faults.clear();
     assert_eq!(end(first).await.status, 0);
     assert_eq!(end(waiting).await.status, 0);

@@ -17,6 +17,8 @@ pub(crate) struct Grace<'a> {
     pub(crate) grace: Duration,
     /// Whether anything may be deleted.
     pub(crate) delete: bool,
+    /// Whether this run looks at the sources itself. One that does not goes by what the last look at them confirmed.
+    pub(crate) looks: bool,
 }
 
 /// What becomes of an unwanted record.
@@ -46,7 +48,7 @@ impl Grace<'_> {
             Some(_) if is_preserved && unwanted.is_some() => Lot::IsPreserved,
             Some(_) if is_preserved => Lot::Stays,
             Some(listed) => {
-                let age = unwanted.map_or(Duration::ZERO, |mark| mark.age);
+                let age = unwanted.map_or(Duration::ZERO, |mark| if self.looks { mark.age } else { mark.confirmed });
                 if age < self.grace || !self.delete {
                     return Lot::Waits(listed.clone(), self.grace.saturating_sub(age));
                 }

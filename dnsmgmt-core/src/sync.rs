@@ -81,7 +81,7 @@ pub fn sync(provider: &dyn DnsProvider, before: Listing, evidence: Evidence<'_>)
     let mut sync = Sync {
         rules: Rules {
             judges: evidence.judges,
-            grace: Grace { preserved: evidence.preserved, grace: evidence.grace, delete: evidence.delete },
+            grace: Grace { preserved: evidence.preserved, grace: evidence.grace, delete: evidence.delete, looks: true },
             comment: evidence.comment.as_deref().filter(|_| provider.capabilities().comment.is_some()),
             marks: &marks,
         },
@@ -404,11 +404,13 @@ impl<'a> Sync<'a> {
         Step { change, claim: Claim::Created, reason: Reason::Wanted, origins: want.origins, notes: Vec::new() }
     }
 
-    /// Begins the grace of an orphan, waits for it, or deletes it.
+    /// Begins the grace of an orphan, waits for it, or deletes it. That it is still unwanted is written down each time, for those who
+    /// do not look at the sources.
     fn orphan(&mut self, tracked: &TrackedRecord, listed: Option<&Record>) {
         let lot = self.rules.grace.lot(tracked, listed);
-        let is_marked = tracked.orphaned.is_some_and(|orphaned| orphaned.reason == OrphanReason::Unwanted);
-        if !is_marked && matches!(lot, Lot::Waits(..) | Lot::Goes(_)) {
+        let mark = tracked.orphaned.filter(|orphaned| orphaned.reason == OrphanReason::Unwanted);
+        let is_confirmed = mark.is_some_and(|mark| mark.confirmed == mark.age);
+        if !is_confirmed && matches!(lot, Lot::Waits(..) | Lot::Goes(_)) {
             self.bookkeeping.push(Bookkeeping::Mark(tracked.record.key.clone()));
         }
         match lot {

@@ -38,6 +38,8 @@ pub struct Orphaned {
     pub since: Timestamp,
     /// For how long, in observed running time.
     pub age: Duration,
+    /// For how much of that it is known from its sources: how long after the mark a look at them last found that nobody wants it.
+    pub confirmed: Duration,
 }
 
 /// Why a managed record is an orphan. The two are not each other's undoing: a record that nobody wants is still an orphan when
@@ -73,7 +75,7 @@ pub enum Bookkeeping {
     Join(RecordKey, Origin),
     /// The origin wants it no more, and others do.
     Leave(RecordKey, Origin),
-    /// Nobody wants it any more: its grace begins.
+    /// Nobody wants it any more: its grace begins, or is confirmed.
     Mark(RecordKey),
     /// It is wanted again.
     Unmark(RecordKey),

@@ -256,7 +256,12 @@ async fn what_is_preserved_marked_by_another_tool_or_gone_already_does_not_go() 
     zone.provider.lose(&record("web.lab.example", "10.1.0.1"));
     assert_eq!(zone.decide().await.plan.steps().count(), 0, "what is not there is not asked to go");
     assert!(is_due(zone.provider.id(), None, zone.evidence()));
-    let gone = Orphaned { reason: OrphanReason::Gone, since: jiff::Timestamp::UNIX_EPOCH, age: Default::default() };
+    let gone = Orphaned {
+        reason: OrphanReason::Gone,
+        since: jiff::Timestamp::UNIX_EPOCH,
+        age: Default::default(),
+        confirmed: Default::default(),
+    };
     zone.tracked[0].orphaned = Some(gone);
     assert!(!is_due(zone.provider.id(), None, zone.evidence()), "what is known to be gone is no reason to ask");
 }
@@ -264,8 +269,12 @@ async fn what_is_preserved_marked_by_another_tool_or_gone_already_does_not_go() 
 #[tokio::test]
 async fn the_mark_of_an_orphan_makes_no_difference() {
     let mut zone = Situation::new().of_container("web", "web.lab.example");
-    let unwanted =
-        Orphaned { reason: OrphanReason::Unwanted, since: jiff::Timestamp::UNIX_EPOCH, age: Default::default() };
+    let unwanted = Orphaned {
+        reason: OrphanReason::Unwanted,
+        since: jiff::Timestamp::UNIX_EPOCH,
+        age: Default::default(),
+        confirmed: Default::default(),
+    };
     zone.tracked[0].orphaned = Some(unwanted);
     assert_eq!(zone.goes().await, ["web.lab.example"]);
 }

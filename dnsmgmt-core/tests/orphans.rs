@@ -41,10 +41,9 @@ impl Situation {
 
     /// A record of ours, an orphan for so long if it is one.
     fn ours(mut self, name: &str, origin: &Origin, orphaned: Option<(OrphanReason, u64)>) -> Self {
-        let mark = |(reason, seconds)| Orphaned {
-            reason,
-            since: jiff::Timestamp::UNIX_EPOCH,
-            age: Duration::from_secs(seconds),
+        let mark = |(reason, seconds)| {
+            let age = Duration::from_secs(seconds);
+            Orphaned { reason, since: jiff::Timestamp::UNIX_EPOCH, age, confirmed: age }
         };
         self.provider.hold(record(name));
         self.tracked.push(TrackedRecord {
@@ -107,6 +106,22 @@ async fn what_has_been_unwanted_for_the_whole_grace_goes_and_nothing_else() {
     assert!(decision.bookkeeping.is_empty() && decision.forgotten.is_empty());
     let step = decision.plan.steps().next().unwrap();
     assert_eq!((step.claim, step.reason.as_str()), (Claim::Created, "unwanted"));
+}
+
+#[tokio::test]
+async fn what_no_look_at_the_sources_has_confirmed_for_the_whole_grace_waits_however_old_its_mark_is() {
+    let mut situation = Situation::new().unwanted("restarted.lab.example", 9000);
+    for confirmed in [0, 899] {
+        let confirmed = Duration::from_secs(confirmed);
+        situation.tracked[0].orphaned.as_mut().unwrap().confirmed = confirmed;
+        assert!(!is_due(situation.evidence()), "nobody need be asked");
+        let decision = situation.decide().await;
+        assert!(decision.plan.is_empty());
+        assert_eq!(decision.waiting, [(record("restarted.lab.example"), GRACE - confirmed)]);
+    }
+    situation.tracked[0].orphaned.as_mut().unwrap().confirmed = GRACE;
+    assert!(is_due(situation.evidence()));
+    assert_eq!(deleted(&situation.decide().await), ["restarted.lab.example"]);
 }
 
 #[tokio::test]

@@ -150,6 +150,13 @@ impl Place {
         }
     }
 
+    /// Lets so much time pass in which nobody looks at the sources.
+    pub(crate) fn let_pass(&self, time: Duration) {
+        let now = moment();
+        let later = Moment { running: now.running + time, ..now };
+        self.repository().look_beside(&self.id(), "orphans", &later, None, true).unwrap();
+    }
+
     /// Records of ours that nobody wants any more.
     pub(crate) fn unwanted(&self, names: &[&str]) {
         self.ours(names, "/etc/lab.toml");

@@ -213,8 +213,9 @@ fn put(connection: &Connection, provider: &ProviderId, job: &str, look: &Look, m
 
 /// Lets marks without an observed time count from this look on, and those from looks that were forgotten.
 fn date_marks(connection: &Connection, provider: &ProviderId, observed: Duration) -> Result<(), Failure> {
-    let sql = "UPDATE dns_tracked_records SET orphaned_observed_ms = ?3
-               WHERE provider = ?1 AND zone = ?2 AND is_orphaned = 1 AND coalesce(orphaned_observed_ms > ?3, 1)";
+    let sql = "UPDATE dns_tracked_records SET orphaned_observed_ms = ?3, orphan_confirmed_ms = NULL
+               WHERE provider = ?1 AND zone = ?2 AND is_orphaned = 1
+                   AND coalesce(max(orphaned_observed_ms, coalesce(orphan_confirmed_ms, 0)) > ?3, 1)";
     let params = params![provider.name, provider.zone.as_str(), row::milliseconds(observed)];
     connection.prepare_cached(sql)?.execute(params)?;
     Ok(())

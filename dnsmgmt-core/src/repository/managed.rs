@@ -111,7 +111,8 @@ impl ManagedRecordsRepository<'_> {
                  metadata = json_patch(metadata, excluded.metadata),
                  is_orphaned = iif(?15, 0, is_orphaned), orphaned_at = iif(?15, NULL, orphaned_at),
                  orphan_reason = iif(?15, NULL, orphan_reason),
-                 orphaned_observed_ms = iif(?15, NULL, orphaned_observed_ms)
+                 orphaned_observed_ms = iif(?15, NULL, orphaned_observed_ms),
+                 orphan_confirmed_ms = iif(?15, NULL, orphan_confirmed_ms)
              RETURNING id",
         )?;
         let row = Columns::from(record);
@@ -206,7 +207,8 @@ impl ManagedRecordsRepository<'_> {
         self.change(provider, key, "DELETE FROM dns_tracked_records", "", &[])
     }
 
-    /// Marks a record that must be tracked. Where it is not said for how long the zone was observed, the last look says it.
+    /// Marks a record that must be tracked, or confirms the mark that it has, and returns whether it had none. Where it is not said for how
+    /// long the zone was observed, the last look says it.
     pub(crate) fn mark(
         &self,
         provider: &ProviderId,
@@ -221,8 +223,12 @@ impl ManagedRecordsRepository<'_> {
         );
         // A mark keeps its time however often it is made.
         let only = "AND (is_orphaned = 0 OR orphan_reason IS NOT ?6)";
-        let more = params![reason.as_str(), row::time(now), observed.map(row::milliseconds)];
-        self.change_tracked(provider, key, &set, only, more)
+        let observed = observed.map(row::milliseconds);
+        let marked =
+            self.change_tracked(provider, key, &set, only, params![reason.as_str(), row::time(now), observed])?;
+        let confirm = format!("UPDATE dns_tracked_records SET orphan_confirmed_ms = coalesce(?6, {OBSERVED})");
+        self.change(provider, key, &confirm, "", params![observed])?;
+        Ok(marked)
     }
 
     /// Makes a record one that is only known, without claim, origins and mark. Returns whether it was ours.
@@ -378,11 +384,12 @@ impl ManagedRecordsRepository<'_> {
 /// What is read of a row.
 pub(crate) const COLUMNS: &str =
     "id, name, type, content, ttl, proxied, enabled, comment, record_id, other_ids, app_managed, claim, is_orphaned, orphan_reason,
-     orphaned_at, orphaned_observed_ms, first_seen, tracked_at, updated_at,
+     orphaned_at, orphaned_observed_ms, orphan_confirmed_ms, first_seen, tracked_at, updated_at,
      (SELECT json_group_array(origin) FROM dns_origins WHERE tracked_id = dns_tracked_records.id)";
 
 /// How a mark is taken away.
-const NO_MARK: &str = "is_orphaned = 0, orphan_reason = NULL, orphaned_at = NULL, orphaned_observed_ms = NULL";
+const NO_MARK: &str = "is_orphaned = 0, orphan_reason = NULL, orphaned_at = NULL, orphaned_observed_ms = NULL,
+     orphan_confirmed_ms = NULL";
 
 /// What identifies a row.
 pub(crate) const KEY: &str = "provider = ?1 AND zone = ?2 AND name = ?3 AND type = ?4 AND content = ?5";
@@ -411,11 +418,15 @@ pub(crate) fn tracked(row: &Row<'_>, observed: Duration) -> Result<TrackedRecord
     let is_orphaned: bool = row.get(12)?;
     let reason: Option<String> = row.get(13)?;
     let marked: Option<i64> = row.get(15)?;
-    let age = observed.saturating_sub(marked.map_or(observed, row::duration));
+    let marked = marked.map_or(observed, row::duration);
+    let age = observed.saturating_sub(marked);
+    let seen: Option<i64> = row.get(16)?;
+    let confirmed = seen.map_or(Duration::ZERO, row::duration).saturating_sub(marked).min(age);
+    let mark = |reason, since| Orphaned { reason, since, age, confirmed };
     let orphaned = match (is_orphaned, reason.as_deref(), time(14)?) {
         (false, ..) => None,
-        (true, Some("unwanted"), Some(since)) => Some(Orphaned { reason: OrphanReason::Unwanted, since, age }),
-        (true, Some("gone"), Some(since)) => Some(Orphaned { reason: OrphanReason::Gone, since, age }),
+        (true, Some("unwanted"), Some(since)) => Some(mark(OrphanReason::Unwanted, since)),
+        (true, Some("gone"), Some(since)) => Some(mark(OrphanReason::Gone, since)),
         (true, reason, since) => {
             return Err(wrong(format!("it is an orphan for the reason {reason:?} since {since:?}")));
         }
@@ -424,10 +435,10 @@ pub(crate) fn tracked(row: &Row<'_>, observed: Duration) -> Result<TrackedRecord
         record: row::record(row, TABLE)?,
         claim,
         orphaned,
-        origins: row::origins(&row.get::<_, String>(19)?).map_err(wrong)?,
-        first_seen: time(16)?,
-        tracked_at: time(17)?,
-        updated_at: time(18)?,
+        origins: row::origins(&row.get::<_, String>(20)?).map_err(wrong)?,
+        first_seen: time(17)?,
+        tracked_at: time(18)?,
+        updated_at: time(19)?,
     })
 }
 

@@ -78,7 +78,7 @@ impl DnsRepositoryManager {
 
     fn ask_tracked(&self, sql: &str, params: impl Params) -> Result<Vec<(ProviderId, TrackedRecord)>, RepositoryError> {
         self.ask(sql, params, |row| {
-            let provider = provider(row, 20)?;
+            let provider = provider(row, 21)?;
             let observed = looks::observed(&self.connection, &provider)?;
             Ok((provider, tracked(row, observed)?))
         })

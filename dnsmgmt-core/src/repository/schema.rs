@@ -12,8 +12,12 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::{Failure, RepositoryError, problem};
 
 /// Every migration, in order. A released one is never changed.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
+];
 
 /// Returns the schema version that this program makes.
 pub(crate) fn newest() -> i64 {

@@ -20,13 +20,18 @@ pub struct Evidence<'a> {
     pub tracked: &'a [TrackedRecord],
     /// Names whose records stay, wanted or not.
     pub preserved: &'a Preserved,
-    /// For how long a record must have been an orphan, in observed running time.
+    /// For how long a record must be known to have been an orphan, in observed running time.
     pub grace: Duration,
 }
 
 /// Returns whether the grace of any orphan is over, so that it is worth asking the provider.
 pub fn is_due(evidence: Evidence<'_>) -> bool {
-    let is_over = |tracked: &TrackedRecord| tracked.orphaned.is_some_and(|orphaned| orphaned.age >= evidence.grace);
+    let is_over = |tracked: &TrackedRecord| {
+        tracked.orphaned.is_some_and(|orphaned| match orphaned.reason {
+            OrphanReason::Unwanted => orphaned.confirmed >= evidence.grace,
+            OrphanReason::Gone => orphaned.age >= evidence.grace,
+        })
+    };
     let may_go =
         |tracked: &&TrackedRecord| tracked.claim.is_some() && !evidence.preserved.covers(tracked.record.name());
     evidence.tracked.iter().filter(may_go).any(is_over)
@@ -34,9 +39,10 @@ pub fn is_due(evidence: Evidence<'_>) -> bool {
 
 /// Decides what becomes of the orphans of a zone. `before` is a listing of all of it.
 ///
-/// What is marked as unwanted and there goes; what is not there is forgotten. What a person wants, and what was gone and is back, stays.
+/// What is marked as unwanted and there goes, if a look at its sources confirmed that a whole grace after the mark: it may be wanted again since
+/// it was marked, and nobody knows it here. What is not there is forgotten. What a person wants, and what was gone and is back, stays.
 pub fn orphans(provider: &dyn DnsProvider, before: Listing, evidence: Evidence<'_>) -> Decision {
-    let grace = Grace { preserved: evidence.preserved, grace: evidence.grace, delete: true };
+    let grace = Grace { preserved: evidence.preserved, grace: evidence.grace, delete: true, looks: false };
     let marks = Marks::of(&before);
     let claims = claims(&before, evidence);
     let mut draft = Draft::on(provider, Scope::Zone, before);

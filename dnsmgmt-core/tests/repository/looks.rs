@@ -84,10 +84,13 @@ fn a_grace_counts_observed_time_and_survives_restarts() {
     assert_eq!(mark(&place.open()).age, Duration::ZERO);
     let later = look(&mut place.open(), "a", 1540);
     place.open().bookkeep(&home(), &marking, noon_and(9999), &later).unwrap();
-    let expected = Orphaned { reason: OrphanReason::Unwanted, since: noon_and(10), age: Duration::from_secs(40) };
-    assert_eq!(mark(&place.open()), expected, "a mark keeps its time");
+    let (age, confirmed) = (Duration::from_secs(40), Duration::from_secs(40));
+    let expected = Orphaned { reason: OrphanReason::Unwanted, since: noon_and(10), age, confirmed };
+    assert_eq!(mark(&place.open()), expected, "a mark keeps its time, and is confirmed");
     look(&mut place.open(), "b", 3);
-    assert_eq!(mark(&place.open()).age, Duration::from_secs(100), "a boot is one interval");
+    let at = mark(&place.open());
+    assert_eq!(at.age, Duration::from_secs(100), "a boot is one interval");
+    assert_eq!(at.confirmed, confirmed, "time alone confirms nothing");
     let peeked = place.open().get_managed_records(&home(), Duration::from_secs(700)).unwrap();
     assert_eq!(peeked[0].orphaned.unwrap().age, Duration::from_secs(200));
     let before = place.open().get_managed_records(&home(), Duration::ZERO).unwrap();
@@ -115,6 +118,27 @@ fn a_mark_without_an_observed_time_counts_from_the_first_look_that_sees_it() {
     look(&mut repository, "a", 2000);
     look(&mut repository, "a", 2030);
     assert_eq!(mark(&repository).age.as_secs(), 30, "the looks were lost, and the grace still ends");
+}
+
+#[test]
+fn what_confirmed_a_mark_on_a_line_of_time_that_was_lost_confirms_nothing_on_the_next() {
+    let place = Place::new();
+    let mut repository = place.open();
+    let web = record("web.example", "10.0.0.1");
+    repository.track_record(&home(), &web, &ours("lab"), noon_and(0)).unwrap();
+    for seconds in [1000, 1100, 9000] {
+        let at = look(&mut repository, "a", seconds);
+        repository.bookkeep(&home(), &[Bookkeeping::Mark(web.key.clone())], noon_and(0), &at).unwrap();
+    }
+    assert_eq!(mark(&repository).confirmed.as_secs(), 8000);
+    place.sql().execute("DELETE FROM dns_looks", []).unwrap();
+    look(&mut repository, "a", 9100);
+    look(&mut repository, "a", 9150);
+    assert_eq!((mark(&repository).age.as_secs(), mark(&repository).confirmed.as_secs()), (50, 0));
+    repository.unmark_record_orphaned(&home(), &web.key, OrphanReason::Unwanted).unwrap();
+    let at = look(&mut repository, "a", 9200);
+    repository.bookkeep(&home(), &[Bookkeeping::Mark(web.key.clone())], noon_and(0), &at).unwrap();
+    assert_eq!(mark(&repository).confirmed.as_secs(), 0, "a new mark begins anew");
 }
 
 #[test]
