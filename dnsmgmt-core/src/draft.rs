@@ -100,11 +100,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes in a step, or notes that it is refused: because what it touches carries another tool's mark, or cannot be changed.
-    pub(crate) fn ask_unless_theirs(&mut self, step: Step, marks: &Marks) {
-        match theirs(&step.change, marks).or_else(|| self.refusal(&step.change, &BTreeSet::new())) {
-            Some(why) => self.refuse(step, why),
-            None => self.push(vec![step]),
+    pub(crate) fn ask_unless_theirs(&mut self, mut step: Step, marks: &Marks) {
+        if let Some(why) = theirs(&step.change, marks).or_else(|| self.refusal(&step.change, &BTreeSet::new())) {
+            return self.refuse(step, why);
         }
+        if let Change::Create(record) = &step.change {
+            step.notes.extend(self.beside(record));
+        }
+        self.push(vec![step]);
     }
 
     /// Takes in steps that belong together and are made only under these conditions, or notes that they are refused, all of them: because
@@ -196,8 +199,9 @@ impl<'a> Draft<'a> {
                 && !self.leaving.contains(&other.key)
         };
         if let Some(other) = self.before.records.at(wanted.name()).iter().find(in_the_way) {
+            let others = if other.rtype() == rtype { "other " } else { "" };
             return Some(format!(
-                "{other} excludes {rtype} records at the same name; delete it first, or use `update`"
+                "{other} excludes {others}{rtype} records at the same name; delete it first, or use `update`"
             ));
         }
         let of_name = (wanted.name().clone(), RecordType::A)..;

@@ -228,7 +228,8 @@ impl<'a> Sync<'a> {
         }
         self.supersede(&mut here);
         for want in here.missing {
-            self.create(want);
+            let step = self.creation(want);
+            self.ask(step);
         }
         for tracked in here.unwanted {
             let listed = listed.iter().find(|listed| listed.key == tracked.record.key);
@@ -389,12 +390,6 @@ impl<'a> Sync<'a> {
         }
     }
 
-    fn create(&mut self, want: Want) {
-        let mut step = self.creation(want);
-        step.notes.extend(self.draft.beside(step.change.record()));
-        self.ask(step);
-    }
-
     fn creation(&self, want: Want) -> Step {
         let mut record = want.record;
         if record.comment.is_none() {
@@ -426,11 +421,16 @@ impl<'a> Sync<'a> {
     }
 
     fn decision(self, covered: Vec<(Record, Name)>) -> Decision {
+        let plan = self.draft.plan();
+        let refused = plan.settled().iter().filter(|outcome| outcome.fate == Fate::Refused);
+        let refused: HashSet<_> = refused.filter_map(|outcome| Some((&outcome.name, outcome.data.as_ref()?))).collect();
+        // What is not made stands beside nothing.
+        let shared = self.shared.into_iter().filter(|key| !refused.contains(&(&key.name, &key.data))).collect();
         Decision {
-            plan: self.draft.plan(),
+            shared,
+            plan,
             bookkeeping: self.bookkeeping,
             already_synced: self.already_synced,
-            shared: self.shared,
             covered,
             waiting: self.waiting,
             claims: self.claims,

@@ -377,6 +377,23 @@ fn values_of_others_are_shared_with() {
 }
 
 #[test]
+fn what_is_refused_stands_beside_nothing() {
+    let alias = Situation::new()
+        .foreign(record("www.lab.example", "CNAME spare.lab.example"))
+        .wants(&file("a"), record("www.lab.example", "CNAME web.lab.example"));
+    let marked = Situation::new()
+        .foreign(record("kube.lab.example", "10.0.0.5"))
+        .foreign(record("a-kube.lab.example", "TXT heritage=external-dns,external-dns/owner=default"))
+        .wants(&file("a"), record("kube.lab.example", "10.0.0.1"));
+    for (situation, why) in [(alias, "excludes other CNAME records"), (marked, "external-dns")] {
+        let decision = situation.decide();
+        let [refused] = decision.plan.settled() else { panic!("{decision:?}") };
+        assert!(refused.notes.len() == 1 && refused.notes[0].contains(why), "{:?}", refused.notes);
+        assert_eq!(decision.shared, []);
+    }
+}
+
+#[test]
 fn the_smallest_ttl_of_an_rrset_is_that_of_all() {
     let situation = Situation::new()
         .wants(&file("a"), with_ttl(record("web.lab.example", "10.0.0.1"), 300))
