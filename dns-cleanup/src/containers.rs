@@ -162,9 +162,13 @@ impl<'a> Containers<'a> {
             let evidence = self.evidence(zone, &tracked);
             for suffix in suffixes {
                 if let Some(doubt) = evidence.doubt(suffix) {
-                    let is_stranger = suffix.stranger(&self.looks[0], &tracked).is_some();
-                    let exit = if is_stranger { Exit::Unsettled } else { Exit::Done };
-                    let why = format!("{doubt}, so nothing is judged by lying below it");
+                    let mut strangers = self.looks.iter().filter_map(|look| suffix.stranger(look, &tracked));
+                    let is_stranger = strangers.any(|stranger| stranger == doubt);
+                    let (exit, next) = match is_stranger {
+                        true => (Exit::Unsettled, "; `dns-cli release` gives up what it had, if it is gone for good"),
+                        false => (Exit::Done, ""),
+                    };
+                    let why = format!("{doubt}, so nothing is judged by lying below it{next}");
                     run.not_judged(suffix.name.as_str(), &why, exit);
                 }
             }

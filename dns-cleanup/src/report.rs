@@ -169,7 +169,7 @@ fn told(what: &What) -> String {
 fn could_go(job: Job) -> &'static str {
     match job {
         Job::Orphans => "the same sources wanted",
-        Job::Containers => "containers want or wanted",
+        Job::Containers => "are containers'",
         Job::Leases => "are leased",
     }
 }

@@ -396,10 +396,13 @@ async fn a_suffix_below_which_an_unasked_daemon_has_names_is_left_alone() {
     let zone = Situation::of_zone(".").suffix(suffix("docker", &["db.docker"])).foreign("old.docker", "10.1.0.9");
     let zone = zone.ours("db.docker", "10.1.0.1", std::slice::from_ref(&stranger));
     assert_eq!(zone.goes().await, ["old.docker"], "what is excluded may be anybody's");
-    let zone = zone.ours("cache.docker", "10.1.0.1", &[stranger]);
+    let mut zone = zone.ours("cache.docker", "10.1.0.1", &[stranger]);
     assert_eq!(zone.goes().await, [""; 0], "another daemon may be asked in its place");
     let doubt = zone.evidence().doubt(&zone.suffixes[0]).unwrap();
     assert!(doubt.contains("docker:two"), "{doubt}");
+    zone.looks[0].undecided.push((daemon(), "it wants nothing now".into()));
+    let doubt = zone.evidence().doubt(&zone.suffixes[0]).unwrap();
+    assert!(doubt.contains("docker:two"), "that lasts, and what the daemon wants is known soon: {doubt}");
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ pub struct Evidence<'a> {
 impl<'a> Evidence<'a> {
     /// Returns why nothing is judged below a suffix beside what is ours anyway, if so.
     pub fn doubt(&self, suffix: &Suffix) -> Option<String> {
-        self.looks.iter().find_map(|look| suffix.doubt(look).or_else(|| suffix.stranger(look, self.tracked)))
+        self.looks.iter().find_map(|look| suffix.doubt(look, self.tracked))
     }
 
     /// Returns the suffixes, each with whether it can be judged.

@@ -45,9 +45,9 @@ impl Suffix {
         Name::parse(&format!("{container}.{}", self.name)).ok()
     }
 
-    /// Returns why it cannot be told which names below it are wanted, if so: one of its daemons did not answer, or something that was
-    /// to be read was not, so that nobody knows which names it wants.
-    pub fn doubt(&self, desired: &Desired) -> Option<String> {
+    /// Returns why it cannot be told which names below it are wanted, if so: one of its daemons did not answer, another one may have been
+    /// asked in its place, or something that was to be read was not, so that nobody knows which names it wants.
+    pub(crate) fn doubt(&self, desired: &Desired, tracked: &[TrackedRecord]) -> Option<String> {
         let is_read = |endpoint: &&String| desired.daemons.iter().any(|(address, _)| address == *endpoint);
         if let Some(endpoint) = self.endpoints.iter().find(|endpoint| !is_read(endpoint)) {
             return Some(format!("the daemon at {endpoint} was not read"));
@@ -55,8 +55,12 @@ impl Suffix {
         if let Some(failed) = desired.failed.first() {
             return Some(format!("{} was not read", failed.source_name));
         }
-        let unknown = desired.unreadable.iter().chain(&desired.undecided).next();
-        unknown.map(|(origin, _)| format!("it is not known which names {origin} wants"))
+        let unknown = || {
+            let (origin, _) = desired.unreadable.iter().chain(&desired.undecided).next()?;
+            Some(format!("it is not known which names {origin} wants"))
+        };
+        // What speaks of another daemon is for a person, and what is not known at present mostly passes.
+        self.stranger(desired, tracked).or_else(unknown)
     }
 
     /// Returns what speaks against it in our own memory, if anything does: a daemon that is none of these had containers there, so
