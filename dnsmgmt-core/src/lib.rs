@@ -43,6 +43,7 @@ pub mod lease;
 pub mod mark;
 pub mod moment;
 pub mod name;
+pub mod notice;
 pub mod observe;
 pub mod origin;
 pub mod own_mark;

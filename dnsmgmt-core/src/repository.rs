@@ -32,6 +32,7 @@ mod leases;
 mod lock;
 mod looks;
 mod managed;
+mod notices;
 mod questions;
 mod registrations;
 mod row;

@@ -16,6 +16,8 @@ mod journal;
 mod looks;
 #[path = "repository/migrations.rs"]
 mod migrations;
+#[path = "repository/notices.rs"]
+mod notices;
 #[path = "repository/properties.rs"]
 mod properties;
 #[path = "repository/questions.rs"]

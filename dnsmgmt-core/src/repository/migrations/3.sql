@@ -1,4 +1,4 @@
--- Leases: what a clean-up saw of them, and what a host registered.
+-- Leases: what a clean-up saw of them, and what a host registered; and of which trouble somebody was told.
 
 -- Every heartbeat of a lease as it was seen last; a row without one where the lease is to have one and has none.
 CREATE TABLE dns_leases (
@@ -33,4 +33,12 @@ CREATE TABLE dns_refreshes (
     boot_id         TEXT NOT NULL,
     running_ms      INTEGER NOT NULL,
     refreshed_at    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Of which trouble somebody was told, until it is over.
+CREATE TABLE dns_notices (
+    about           TEXT PRIMARY KEY,
+    trouble         TEXT NOT NULL,
+    observed_ms     INTEGER NOT NULL,
+    told_at         TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
