@@ -28,6 +28,7 @@ mod docker;
 mod file;
 mod heartbeat;
 mod live;
+mod monitoring;
 mod policy;
 mod provider;
 mod rfc2136;
@@ -46,13 +47,14 @@ pub use diagnostic::Diagnostic;
 use diagnostic::Source;
 use file::File;
 pub use heartbeat::Heartbeat;
+pub use monitoring::Monitoring;
 pub use policy::Policy;
 pub use provider::{Kind, Origin, Provider};
 pub use select::Target;
 pub(crate) use select::{Bound, CloudflareToken};
 pub(crate) use table::list;
 use vars::{CLEANUP_INTERVAL, CONFIG, Carrier, PROVIDER, unreadable};
-pub use vars::{Environment, VARIABLES, Variable};
+pub use vars::{Environment, NOTICE, SECRETS, VARIABLES, Variable};
 pub use whole::Whole;
 
 /// What is configured.

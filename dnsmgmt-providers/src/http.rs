@@ -1,4 +1,4 @@
-//! What the providers that speak HTTP share: one client, one way to send, one way to read an answer's failure.
+//! What all that speaks HTTP shares: one client, one way to send, one way to read an answer's failure.
 
 use std::error::Error;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use dnsmgmt_core::provider::{ProviderError, Reaction};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ pub(crate) fn is_open(url: &str) -> bool {
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
         host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     };
-    reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(local))
+    Url::parse(url).is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(local))
 }
 
 /// An answer that arrived completely.
@@ -148,6 +148,17 @@ pub(crate) async fn send(request: RequestBuilder, doing: &str) -> Result<Answere
     Ok(Answered { status, headers, body, is_to_question })
 }
 
+/// Posts a text, and returns when the other side took it. The address may be a secret, so it is not shown, and neither is what an answer says
+/// beside its status, which may repeat it. `doing` is read behind "could not".
+pub async fn post(url: Url, text: String, within: Duration, doing: &str) -> Result<(), ProviderError> {
+    let request = client()?.post(url).header(CONTENT_TYPE, "text/plain; charset=utf-8").timeout(within).body(text);
+    let answered = send(request, doing).await?;
+    match answered.status {
+        status if status.is_success() => Ok(()),
+        status => Err(ProviderError::new(answered.failure(doing).reaction, doing, status.to_string())),
+    }
+}
+
 /// Returns the two innermost causes on one line: reqwest keeps what matters there, and says the same at every level above.
 pub(crate) fn innermost(error: &dyn Error) -> String {
     let mut causes = vec![error.to_string()];
@@ -165,6 +176,9 @@ pub(crate) fn innermost(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wiremock::matchers::any;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
     use super::*;
 
     #[test]
@@ -203,6 +217,30 @@ mod tests {
             };
             assert_eq!([reaction(true, true), reaction(true, false), reaction(false, true)], expected, "{status}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_goes_wrong_with_a_post_shows_neither_its_address_nor_what_may_repeat_it() {
+        let server = MockServer::start().await;
+        for (status, reaction) in [
+            (301, Reaction::Refused),
+            (404, Reaction::Refused),
+            (429, Reaction::Busy { retry_after: None }),
+            (503, Reaction::Unreachable),
+        ] {
+            let url = Url::parse(&format!("{}/s3cret", server.uri())).unwrap();
+            server.reset().await;
+            let answer = ResponseTemplate::new(status).set_body_string("no such page: /s3cret");
+            let answer = answer.insert_header("location", "https://example.com/s3cret");
+            Mock::given(any()).respond_with(answer).mount(&server).await;
+            let error = post(url, "text".into(), Duration::from_secs(9), "ping it").await.unwrap_err();
+            assert_eq!(error.reaction, reaction);
+            assert!(error.to_string().contains(&format!("could not ping it: {status}")), "{error}");
+            assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
+        let nowhere = Url::parse("http://127.0.0.1:9/s3cret").unwrap();
+        let error = post(nowhere, "text".into(), Duration::from_secs(9), "ping it").await.unwrap_err();
+        assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
     }
 
     #[tokio::test]

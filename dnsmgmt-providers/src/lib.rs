@@ -25,7 +25,7 @@ pub mod dns;
 #[cfg(any(feature = "config", feature = "docker"))]
 pub mod duration;
 #[cfg(feature = "http")]
-mod http;
+pub mod http;
 #[cfg(feature = "powerdns")]
 pub mod powerdns;
 #[cfg(any(feature = "zonefile", feature = "dns"))]

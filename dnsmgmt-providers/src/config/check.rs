@@ -14,16 +14,20 @@ pub(crate) fn zone(text: &str) -> Result<Name, String> {
     }
 }
 
-/// Checks the address of a service. What is wrong is said without the address, which may hold a password.
-pub(crate) fn url(text: &str) -> Result<(), String> {
+/// Reads an address. What is wrong is said without it, because it may hold a password or be a secret.
+pub(crate) fn address(text: &str) -> Result<Url, String> {
+    let other_scheme = || "the address must start with http:// or https://".to_owned();
     let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::RelativeUrlWithoutBase => "the address must start with http:// or https://".into(),
+        url::ParseError::RelativeUrlWithoutBase => other_scheme(),
         error => format!("not an address: {error}"),
     })?;
+    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(other_scheme()) }
+}
+
+/// Checks the address of a service.
+pub(crate) fn url(text: &str) -> Result<(), String> {
+    let url = address(text)?;
     match () {
-        () if !matches!(url.scheme(), "http" | "https") => {
-            Err("the address must start with http:// or https://".into())
-        }
         () if !url.username().is_empty() || url.password().is_some() => {
             Err("the address holds a user; user and password have their own settings".into())
         }

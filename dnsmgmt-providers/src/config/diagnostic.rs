@@ -110,7 +110,7 @@ pub(crate) struct Place {
 
 /// The keys whose values may be shown. Any other may be a secret: under a misspelt key, or in the place of its file or of a
 /// zone's id.
-const SHOWN: [&str; 25] = [
+const SHOWN: [&str; 26] = [
     "default",
     "database",
     "kind",
@@ -126,6 +126,7 @@ const SHOWN: [&str; 25] = [
     "preserved",
     "journal_keep",
     "cache_ttl",
+    "metrics",
     "hosts",
     "labels",
     "suffix",

@@ -13,6 +13,7 @@ use super::check;
 use super::diagnostic::{Diagnostic, Source};
 use super::docker::{self, Docker};
 use super::heartbeat;
+use super::monitoring::{self, Monitoring};
 use super::policy::{self, Policy};
 use super::provider::{API_KEY, Kind, Login, Origin, PASSWORD, Provider, Secret, SecretKey, Service, TOKEN, ZoneFile};
 use super::rfc2136;
@@ -20,7 +21,7 @@ use super::table::{self, Table, Text, list};
 use super::traefik::{self, Traefik};
 
 /// What may stand at the top of the file. What a further program reads from it is one more key here.
-pub(crate) const TOP_LEVEL: [&str; 12] = [
+pub(crate) const TOP_LEVEL: [&str; 14] = [
     "default",
     "database",
     "providers",
@@ -33,6 +34,8 @@ pub(crate) const TOP_LEVEL: [&str; 12] = [
     "preserved",
     "journal_keep",
     "cache_ttl",
+    "metrics",
+    "notify",
 ];
 
 /// Returns the keys of a provider's table.
@@ -71,6 +74,8 @@ pub(crate) struct File {
     pub(crate) traefik: Option<Traefik>,
     /// What `[heartbeat]` says.
     pub(crate) heartbeat: heartbeat::File,
+    /// What `metrics` and `notify` say.
+    pub(crate) monitoring: Monitoring,
     /// A warning for each secret that stands in the file itself.
     pub(crate) inline_secrets: Vec<Diagnostic>,
 }
@@ -93,6 +98,7 @@ pub(crate) fn read(source: &Source) -> Result<File, Diagnostic> {
     file.docker = docker::read(&top)?;
     file.traefik = traefik::read(&top, &mut file.inline_secrets)?;
     file.heartbeat = heartbeat::read(&top)?;
+    file.monitoring = monitoring::read(&top)?;
     file.default = default(&top, &file.providers)?;
     Ok(file)
 }

@@ -19,6 +19,7 @@ use crate::cloudflare::CloudflareZone;
 
 mod heartbeat;
 mod live;
+mod monitoring;
 
 /// Every secret in these tests has it, and no text that is shown may.
 const SECRET: &str = "hunter2";

@@ -30,6 +30,14 @@ pub(crate) const CLEANUP_INTERVAL: Variable = Variable {
     name: "CLEANUP_INTERVAL_SECONDS",
     meaning: "how far apart the runs of dns-cleanup are; with --interval, by default 300",
 };
+pub(crate) const METRICS: Variable =
+    Variable { name: "DNSMGMT_METRICS", meaning: "the folder into which metrics for Prometheus are written" };
+pub(crate) const NOTIFY: Variable =
+    Variable { name: "DNSMGMT_NOTIFY", meaning: "the program that is started when a run does not end with 0" };
+pub(crate) const PING_URL: Variable = Variable {
+    name: "DNSMGMT_PING_URL",
+    meaning: "the address of a check of healthchecks.io, which is told of the start and the end of each run",
+};
 pub(crate) const INSTANCE_ID: Variable = Variable {
     name: "INSTANCE_ID",
     meaning: "who this machine is, for dns-heartbeat; else HOSTNAME, else its host name",
@@ -125,12 +133,15 @@ pub(crate) const TRAEFIK_API_PASSWORD: Variable =
     Variable { name: "TRAEFIK_API_PASSWORD", meaning: "that user's password" };
 
 /// Every variable that is read as `NAME`, as `NAME_FILE` and from `$CREDENTIALS_DIRECTORY`.
-pub const VARIABLES: [&Variable; 44] = [
+pub const VARIABLES: [&Variable; 47] = [
     &CONFIG,
     &PROVIDER,
     &DB,
     &SOURCES,
     &CLEANUP_INTERVAL,
+    &METRICS,
+    &NOTIFY,
+    &PING_URL,
     &INSTANCE_ID,
     &HOSTNAME,
     &INTERNAL_DOMAIN,
@@ -171,6 +182,14 @@ pub const VARIABLES: [&Variable; 44] = [
     &TRAEFIK_API_USERNAME,
     &TRAEFIK_API_PASSWORD,
 ];
+
+/// Those whose value is a secret: nobody else is to find them in an environment.
+pub const SECRETS: [&Variable; 6] =
+    [&ADGUARD_PASSWORD, &CF_API_TOKEN, &RFC2136_TSIG_SECRET, &PDNS_API_KEY, &TRAEFIK_API_PASSWORD, &PING_URL];
+
+/// The names of the variables by which a notification command is told what happened: of the program, its job, its exit status, the news,
+/// and the machine.
+pub const NOTICE: [&str; 5] = ["DNSMGMT_PROGRAM", "DNSMGMT_JOB", "DNSMGMT_EXIT", "DNSMGMT_NEWS", "DNSMGMT_HOST"];
 
 /// The environment as the program hands it in: `std::env::vars_os().collect()`. Its `Debug` shows names only.
 #[derive(Clone, Default)]
@@ -226,7 +245,7 @@ impl Environment {
     pub(crate) fn unknown(&self) -> Vec<Diagnostic> {
         let is_known = |name: &str| {
             let name = name.strip_suffix("_FILE").unwrap_or(name);
-            VARIABLES.iter().any(|variable| variable.name == name)
+            VARIABLES.iter().any(|variable| variable.name == name) || NOTICE.contains(&name)
         };
         let ours = VARIABLES.iter().map(|variable| variable.name).filter(|name| name.starts_with(OWN_PREFIX));
         let ours: Vec<String> = ours.map(|name| format!("`{name}`")).collect();
