@@ -116,7 +116,7 @@ fn open<'m>(
     if !is_there && is_needed && options.dry_run {
         return memory.in_process().map(Some);
     }
-    if (is_there || is_needed) && memory.open(context)? {
+    if (is_there || is_needed) && memory.open(&context.settings)? {
         return Ok(memory.on_disk());
     }
     match (has_leases, jobs) {

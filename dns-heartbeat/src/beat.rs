@@ -44,7 +44,7 @@ pub(crate) async fn run(
     memory: &mut Memory,
 ) -> Result<Exit> {
     let context = Context::new(global)?;
-    let opened = memory.open(&context);
+    let opened = memory.open(&context.settings);
     let done = match (opened, memory.on_disk()) {
         (Err(error), _) => Err(error),
         (Ok(_), Some(repository)) => beat(&context, options, interval, repository).await,

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use dnsmgmt_core::name::Name;
+use dnsmgmt_providers::config::Monitoring;
 // The command line and dnsmgmt.toml have one way to write them.
 pub use dnsmgmt_providers::duration::parse as duration;
 
@@ -33,6 +35,17 @@ pub struct Global {
 }
 
 #[expect(missing_docs, reason = "a comment would become help text")]
+#[derive(Debug, Clone, Default, Args)]
+pub struct Watchers {
+    /// Writes metrics into this folder, as the textfile collector of Prometheus' node_exporter reads them
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub metrics: Option<PathBuf>,
+    /// Starts this program when a run does not end with 0, with what it came to on standard input, and when all is well again
+    #[arg(long, global = true, value_name = "PROGRAM", value_parser = NonEmptyStringValueParser::new())]
+    pub notify: Option<String>,
+}
+
+#[expect(missing_docs, reason = "a comment would become help text")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Verify {
     Dns,
@@ -51,6 +64,18 @@ pub enum Color {
 pub enum ReportFormat {
     Table,
     Json,
+}
+
+impl Watchers {
+    /// Puts what is said here in the place of what is configured.
+    pub(crate) fn take_the_place(&self, monitoring: &mut Monitoring) {
+        if let Some(folder) = &self.metrics {
+            monitoring.metrics = Some(folder.clone());
+        }
+        if let Some(program) = &self.notify {
+            monitoring.notify = vec![program.clone()];
+        }
+    }
 }
 
 impl Color {

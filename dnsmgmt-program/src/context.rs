@@ -64,10 +64,8 @@ pub struct Context {
 impl Context {
     /// Reads the environment and the configuration.
     pub fn new(global: &Global) -> Result<Self> {
-        #[expect(clippy::disallowed_methods, reason = "the one place where this program reads its environment")]
-        let environment: Environment = std::env::vars_os().collect();
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        let settings = Settings::load(environment, global.config.as_deref())?;
+        let settings = Settings::load(environment(), global.config.as_deref())?;
         for warning in settings.warnings() {
             say_laid_out(Level::Warning, &warning.to_string());
         }
@@ -86,6 +84,11 @@ impl Context {
             make_missing: false,
             database: OnceCell::new(),
         })
+    }
+
+    /// Returns what can be read of the configuration although something is wrong with it, for saying so.
+    pub(crate) fn readable_settings(global: &Global) -> Settings {
+        Settings::as_far_as_readable(environment(), global.config.as_deref())
     }
 
     /// Lets a zone file that is missing be made.
@@ -398,6 +401,11 @@ impl Context {
         let progress = |progress: Progress<'_>| line.show(progress);
         patiently(ask, ConnectError::provider_error, &self.patience, self.run, &progress).await
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where this program reads its environment")]
+fn environment() -> Environment {
+    std::env::vars_os().collect()
 }
 
 /// Returns the configured name of a provider that may be named by its kind.

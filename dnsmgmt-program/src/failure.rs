@@ -17,18 +17,17 @@ pub fn complain(text: &str) {
 
 /// Says on standard error why it could not run, with every cause and what to do next.
 pub fn failed(error: &Error) -> Exit {
-    let causes = || error.chain();
-    let text: Vec<String> = causes().map(ToString::to_string).collect();
-    let hint = causes().find_map(hint);
-    say(
-        Level::Error,
-        &[text.join(": ").as_str()].into_iter().chain(hint).collect::<Vec<_>>().join("\n"),
-        &NOTHING_MORE,
-    );
+    say(Level::Error, &explained(error), &NOTHING_MORE);
     // A context is not among the causes, so the error itself is asked for it.
     let is_usage =
-        error.is::<UsageError>() || causes().any(|cause| cause.is::<NameError>() || cause.is::<RecordError>());
+        error.is::<UsageError>() || error.chain().any(|cause| cause.is::<NameError>() || cause.is::<RecordError>());
     if is_usage { Exit::Usage } else { Exit::CouldNotRun }
+}
+
+/// Returns why something failed, with every cause, and below it what to do next.
+pub(crate) fn explained(error: &Error) -> String {
+    let text = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    [text.as_str()].into_iter().chain(error.chain().find_map(hint)).collect::<Vec<_>>().join("\n")
 }
 
 fn hint<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {

@@ -2,9 +2,8 @@
 
 use anyhow::{Error, Result};
 use dnsmgmt_core::repository::{DnsRepositoryManager, RepositoryError};
-use dnsmgmt_providers::config::NamedBy;
+use dnsmgmt_providers::config::{NamedBy, Settings};
 
-use crate::context::Context;
 use crate::database;
 
 /// What a program remembers with.
@@ -19,9 +18,9 @@ impl Memory {
     ///
     /// # Errors
     /// If there is a place, and the database there cannot be used.
-    pub fn open(&mut self, context: &Context) -> Result<bool> {
+    pub fn open(&mut self, settings: &Settings) -> Result<bool> {
         self.on_disk = None;
-        let Some(database) = context.settings.database_if_any()? else { return Ok(false) };
+        let Some(database) = settings.database_if_any()? else { return Ok(false) };
         match DnsRepositoryManager::open(&database.path) {
             Ok(repository) => self.on_disk = Some(repository),
             Err(_) if database.named_by == NamedBy::User && !database.path.exists() => {}
@@ -30,9 +29,22 @@ impl Memory {
         Ok(self.on_disk.is_some())
     }
 
+    /// Opens the database if there is one and it is not open. That it cannot be used was said by the work that needs it.
+    pub(crate) fn open_if_there(&mut self, settings: &Settings) {
+        let is_there = || settings.database_if_any().is_ok_and(|database| database.is_some_and(|it| it.path.exists()));
+        if self.on_disk.is_none() && is_there() {
+            self.open(settings).ok();
+        }
+    }
+
     /// Returns the database that was opened last.
     pub fn on_disk(&mut self) -> Option<&mut DnsRepositoryManager> {
         self.on_disk.as_mut()
+    }
+
+    /// Returns the database that was opened last and the memory of this process, where there are both.
+    pub(crate) fn both(&mut self) -> Option<(&mut DnsRepositoryManager, &mut DnsRepositoryManager)> {
+        self.on_disk.as_mut().zip(self.in_process.as_mut())
     }
 
     /// Returns whether this process remembers already.

@@ -17,7 +17,7 @@ pub use age::age;
 pub use duration::duration;
 pub use json::{JsonHeld, JsonNotJudged, JsonRecord, JsonWaiting};
 pub use report::{
-    Finished, JsonChange, json_change, preview, print_report, style, subject, verb, witnesses, write_outcome,
+    Finished, JsonChange, json_change, preview, print_report, sentence, style, subject, verb, witnesses, write_outcome,
 };
 
 /// The version of all JSON that this program prints: raised when a field goes or changes its meaning, not when one comes.

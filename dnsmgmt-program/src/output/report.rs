@@ -126,6 +126,17 @@ pub fn verb(outcome: &Outcome, dry_run: bool) -> String {
     }
 }
 
+/// Returns what became of a change at a zone in one sentence, with why, and with what there is to know.
+pub fn sentence(zone: &ProviderId, outcome: &Outcome, dry_run: bool) -> String {
+    let mut text = format!("{} {} at {zone}: {}", verb(outcome, dry_run), subject(outcome), outcome.reason);
+    let error = outcome.error.as_ref();
+    let hint = error.and_then(|error| error.hint.clone());
+    for more in outcome.notes.iter().cloned().chain(error.map(ToString::to_string)).chain(hint) {
+        text.push_str(&format!("; {more}"));
+    }
+    text
+}
+
 /// Returns how a fate looks on a terminal.
 pub fn style(fate: Fate, dry_run: bool) -> Style {
     let colour = match fate {
