@@ -1,15 +1,15 @@
 //! A file with a line for each change, beside the journal.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use anyhow::{Error, anyhow};
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::report::Outcome;
 use dnsmgmt_program::context::Context;
-use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
 use dnsmgmt_program::name::name;
 use dnsmgmt_program::output::{JsonChange, json_change};
 use serde::Serialize;
@@ -19,7 +19,8 @@ use serde::Serialize;
 pub(crate) struct Audit<'a> {
     file: &'a Path,
     context: &'a Context,
-    has_failed: Cell<bool>,
+    /// The first line that could not be written.
+    problem: OnceCell<Error>,
 }
 
 #[derive(Debug, Serialize)]
@@ -33,26 +34,25 @@ struct Line<'a> {
 
 impl<'a> Audit<'a> {
     pub(crate) fn new(file: &'a Path, context: &'a Context) -> Self {
-        Self { file, context, has_failed: Cell::new(false) }
+        Self { file, context, problem: OnceCell::new() }
     }
 
-    /// Writes down what became of changes. What cannot be written is said once; the journal has it all the same.
+    /// Writes down what became of changes. What cannot be written is in the journal all the same.
     pub(crate) fn write(&self, provider: &ProviderId, outcomes: &[Outcome]) {
         for outcome in outcomes {
             let Err(error) = self.append(&self.line(provider, outcome)) else { continue };
-            if !self.has_failed.replace(true) {
-                let text = format!(
+            self.problem.get_or_init(|| {
+                anyhow!(
                     "could not write to the audit log {}: {error}; the changes are in the journal, `dns-cli history` shows them",
                     self.file.display()
-                );
-                say(Level::Error, &text, &NOTHING_MORE);
-            }
+                )
+            });
         }
     }
 
-    /// Returns whether something could not be written.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.has_failed.get()
+    /// Returns why something could not be written, if it could not.
+    pub(crate) fn into_problem(self) -> Option<Error> {
+        self.problem.into_inner()
     }
 
     fn line<'l>(&self, provider: &'l ProviderId, outcome: &'l Outcome) -> Line<'l> {

@@ -5,21 +5,22 @@ use clap::CommandFactory as _;
 use dnsmgmt_core::stale::Job;
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::memory::Memory;
+use dnsmgmt_program::monitor::Monitor;
 use dnsmgmt_program::{completions, man};
 
 use crate::args::{Cli, Command, Options, Output};
-use crate::jobs::Jobs;
-use crate::{jobs, repeat, schedule};
+use crate::jobs::{Jobs, watched};
+use crate::{repeat, schedule};
 use dnsmgmt_program::stop::Stop;
 
 pub(crate) async fn run(cli: Cli) -> Result<Exit> {
-    let Cli { global, options, command } = cli;
+    let Cli { global, options, watchers, command } = cli;
     let jobs = match command {
         Some(Command::Completions(args)) => return completions::run(&args, Cli::command()),
         Some(Command::Man(args)) => return man::run(&args, Cli::command()),
         Some(Command::Schedule(command)) => {
             makes_sense_for_a_schedule(&options)?;
-            return schedule::run(&global, &options, command).await;
+            return schedule::run(&global, &options, &watchers, command).await;
         }
         Some(Command::Orphans) => Jobs::Only(Job::Orphans),
         Some(Command::Containers) => Jobs::Only(Job::Containers),
@@ -27,10 +28,12 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         None => Jobs::All,
     };
     let stop = Stop::on_signals()?;
-    match options.interval {
-        Some(interval) => repeat::run(&global, &options, jobs, interval, &stop).await,
-        None => jobs::run(&global, &options, jobs, None, &stop, &mut Memory::default()).await,
-    }
+    let monitor =
+        Monitor { global: &global, watchers: &watchers, dry_run: options.dry_run, job: jobs.first(), patience: None };
+    Ok(match options.interval {
+        Some(interval) => repeat::run(monitor, &options, jobs, interval, &stop).await,
+        None => watched(monitor, &options, jobs, None, &stop, &mut Memory::default()).await,
+    })
 }
 
 fn makes_sense_for_a_schedule(options: &Options) -> Result<()> {

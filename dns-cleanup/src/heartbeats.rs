@@ -7,6 +7,8 @@ use dnsmgmt_core::reconcile::{End, Ending, Reconciled, end_leases, preview_lease
 use dnsmgmt_core::stale::leases::LeaseDecision;
 use dnsmgmt_program::context::{Connected, Context};
 use dnsmgmt_program::progress::Line;
+use dnsmgmt_program::summary::Leases;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::report::{Cleaned, Run};
@@ -48,19 +50,40 @@ pub(crate) async fn run(mut at: Zones<'_>, run: &mut Run<'_>) -> Result<()> {
 }
 
 /// How old the heartbeats of a zone are.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Ages {
-    /// How many addresses are kept alive.
-    pub(crate) alive: usize,
-    /// How old the last heartbeat is of the one of these that was not heard of for the longest time, in seconds.
-    pub(crate) oldest_seconds: Option<i64>,
+    /// The leases that were seen.
+    pub(crate) leases: Leases,
+    /// When.
+    now: Timestamp,
 }
 
 impl Ages {
     fn of(leases: &[Lease], term: Term) -> Self {
         let alive = || leases.iter().filter(|lease| lease.address.is_some() && lease.left(term).is_some());
-        let oldest = alive().filter_map(Lease::last_beat).min();
-        Self { alive: alive().count(), oldest_seconds: oldest.map(|beat| term.now.duration_since(beat).as_secs()) }
+        let beats = || alive().filter_map(Lease::last_beat);
+        let left = alive().filter_map(|lease| lease.left(term)).min();
+        let leases = Leases {
+            alive: alive().count(),
+            oldest: beats().min(),
+            youngest: beats().max(),
+            next_expiry: left.and_then(|left| term.now.checked_add(left).ok()),
+        };
+        Self { leases, now: term.now }
+    }
+}
+
+/// How many addresses are kept alive, and how old the last heartbeat is of the one of these that was not heard of for the longest time.
+#[derive(Debug, Serialize)]
+pub(crate) struct JsonAges {
+    alive: usize,
+    oldest_seconds: Option<i64>,
+}
+
+impl From<&Ages> for JsonAges {
+    fn from(Ages { leases, now }: &Ages) -> Self {
+        let oldest = leases.oldest.map(|beat| now.duration_since(beat).as_secs());
+        Self { alive: leases.alive, oldest_seconds: oldest }
     }
 }
 

@@ -7,11 +7,12 @@ use dnsmgmt_core::brake::{Approved, Brake};
 use dnsmgmt_core::reconcile::Cleaning;
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_core::stale::Job;
-use dnsmgmt_program::args::Global;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
 use dnsmgmt_program::memory::Memory;
+use dnsmgmt_program::monitor::Monitor;
+use dnsmgmt_program::summary::Ended;
 
 use crate::args::Options;
 use crate::audit::Audit;
@@ -29,24 +30,42 @@ pub(crate) enum Jobs {
     Only(Job),
 }
 
-/// Does the jobs once. `interval` is how far apart runs are, where this program makes it so.
-pub(crate) async fn run(
-    global: &Global,
+/// Does the jobs once, and tells those who watch it what they came to. `interval` is how far apart runs are, where this program makes it so.
+pub(crate) async fn watched(
+    monitor: Monitor<'_>,
     options: &Options,
     jobs: Jobs,
     interval: Option<Duration>,
     stop: &Stop,
     memory: &mut Memory,
-) -> Result<Exit> {
-    let context = Context::new(global)?;
-    let audit = options.audit.as_deref().map(|file| Audit::new(file, &context));
-    let mut run = Run::new(&context, options);
-    let to_be_done = jobs.to_be_done(&context)?;
-    match open(&context, options, jobs, &to_be_done, interval.is_some(), memory)? {
+) -> Exit {
+    let work = async |context: &Context, memory: &mut Memory| {
+        let to_be_done = jobs.to_be_done(context)?;
+        let done = run(context, options, jobs, &to_be_done, interval, stop, memory).await;
+        let names: Vec<_> = to_be_done.iter().map(|job| Some(job.as_str())).collect();
+        Ok(done.unwrap_or_else(|error| Ended::failed(&error, &names)))
+    };
+    monitor.run(memory, work).await
+}
+
+/// Does the jobs once.
+pub(crate) async fn run(
+    context: &Context,
+    options: &Options,
+    jobs: Jobs,
+    to_be_done: &[Job],
+    interval: Option<Duration>,
+    stop: &Stop,
+    memory: &mut Memory,
+) -> Result<Ended> {
+    let audit = options.audit.as_deref().map(|file| Audit::new(file, context));
+    let mut run = Run::new(context, options);
+    match open(context, options, jobs, to_be_done, interval.is_some(), memory)? {
         Some(repository) => {
-            let brake = brake(&context, options, repository)?;
+            let brake = brake(context, options, repository)?;
             let policy = context.settings.policy();
-            for job in to_be_done {
+            for job in to_be_done.iter().copied() {
+                run.begin(job);
                 let cleaning = Cleaning {
                     job,
                     interval: interval.or(policy.cleanup_interval),
@@ -54,9 +73,9 @@ pub(crate) async fn run(
                     journal_keep: policy.journal_keep,
                 };
                 let audit = audit.as_ref();
-                let zones = Zones { context: &context, options, repository, cleaning, audit, stop };
+                let zones = Zones { context, options, repository, cleaning, audit, stop };
                 let done = match job {
-                    Job::Containers if zones.has_no_journal() => containers::refuse(&context),
+                    Job::Containers if zones.has_no_journal() => containers::refuse(context),
                     Job::Orphans => orphans::run(zones, &mut run).await,
                     Job::Containers => containers::run(zones, &mut run).await,
                     Job::Leases => heartbeats::run(zones, &mut run).await,
@@ -64,15 +83,29 @@ pub(crate) async fn run(
                 done.unwrap_or_else(|error| run.fail(error));
             }
         }
-        None => run.note("there is no database yet, so nothing is known to be ours".into()),
+        None => {
+            to_be_done.iter().for_each(|job| run.begin(*job));
+            run.note("there is no database yet, so nothing is known to be ours".into());
+        }
     }
-    let exit = run.end()?;
-    Ok(if audit.is_some_and(|audit| audit.has_failed()) { exit.or(Exit::CouldNotRun) } else { exit })
+    let mut ended = run.end()?;
+    if let Some(problem) = audit.and_then(Audit::into_problem) {
+        ended.fail(&problem);
+    }
+    Ok(ended)
 }
 
 impl Jobs {
+    /// Returns the job that is done in any case.
+    pub(crate) fn first(self) -> Option<&'static str> {
+        match self {
+            Self::All => Some(Job::Orphans.as_str()),
+            Self::Only(job) => Some(job.as_str()),
+        }
+    }
+
     /// Returns the jobs that can be done; an error where the one that is asked for cannot.
-    fn to_be_done(self, context: &Context) -> Result<Vec<Job>> {
+    pub(crate) fn to_be_done(self, context: &Context) -> Result<Vec<Job>> {
         let has_containers = context.settings.has_docker();
         let has_leases = heartbeats::are_configured(context)?;
         match self {

@@ -1,5 +1,8 @@
 //! What a run came to, in the log and as JSON.
 
+mod summary;
+
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
@@ -16,12 +19,13 @@ use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
 use dnsmgmt_program::output::{
-    JsonChange, JsonHeld, JsonNotJudged, JsonRecord, JsonWaiting, duration, json_change, print_json, subject, verb,
+    JsonChange, JsonHeld, JsonNotJudged, JsonRecord, JsonWaiting, duration, json_change, print_json, sentence,
 };
+use dnsmgmt_program::summary::Ended;
 use serde::Serialize;
 
 use crate::args::{Options, Output};
-use crate::heartbeats::Ages;
+use crate::heartbeats::{Ages, JsonAges};
 
 /// What one zone came to.
 #[derive(Debug)]
@@ -99,19 +103,10 @@ impl Cleaned {
         let is_future = !self.was_carried_out();
         for outcome in &self.outcomes {
             let level = if outcome.fate.is_settled() || is_future { Level::Info } else { Level::Warning };
-            let change = json_change(&self.provider, outcome);
-            let (verb, subject) = (verb(outcome, is_future), subject(outcome));
-            let mut text = format!("{verb} {subject} at {}: {}", self.provider, outcome.reason);
-            let error = outcome.error.as_ref();
-            let hint = error.and_then(|error| error.hint.clone());
-            for more in outcome.notes.iter().cloned().chain(error.map(ToString::to_string)).chain(hint) {
-                text.push_str(&format!("; {more}"));
-            }
-            say(level, &text, &change);
+            say(level, &sentence(&self.provider, outcome, is_future), &json_change(&self.provider, outcome));
         }
         for record in &self.forgotten {
-            let would = if self.is_preview { "would forget" } else { "forgot" };
-            say(Level::Info, &format!("{would} {record} at {}: it is gone", self.provider), &NOTHING_MORE);
+            say(Level::Info, &self.forgot(record), &NOTHING_MORE);
         }
         for (record, left) in self.waiting.iter().filter(|_| is_seen) {
             let text = format!("orphan {record} at {}: goes in {} s", self.provider, seconds(*left));
@@ -119,25 +114,40 @@ impl Cleaned {
         }
         for found in self.findings.iter().filter(|found| is_seen || is_odd(&found.what)) {
             let level = if is_odd(&found.what) { Level::Warning } else { Level::Info };
-            say(level, &format!("{} ({}): {}", found.member, self.provider, told(&found.what)), &NOTHING_MORE);
+            say(level, &self.found(found), &NOTHING_MORE);
         }
         if let Some(held) = &self.held {
-            let text = format!(
-                "held at {}: it would delete {} of the {} records there that {}; if that is meant: `dns-cleanup {} --approve {}`; \
-                 --force lifts the brake for one run",
-                self.provider,
-                held.deletions,
-                held.claims,
-                could_go(self.job),
-                self.job.as_str(),
-                held.id
-            );
-            say(Level::Warning, &text, &NOTHING_MORE);
+            say(Level::Warning, &self.held(held), &NOTHING_MORE);
         }
         if let Some(why) = &self.not_written {
-            let text = format!("{}: what became of it was not written down, the next run looks: {why}", self.provider);
-            say(Level::Error, &text, &NOTHING_MORE);
+            say(Level::Error, &self.not_written(why), &NOTHING_MORE);
         }
+    }
+
+    fn forgot(&self, record: &Record) -> String {
+        let would = if self.is_preview { "would forget" } else { "forgot" };
+        format!("{would} {record} at {}: it is gone", self.provider)
+    }
+
+    fn found(&self, found: &Finding) -> String {
+        format!("{} ({}): {}", found.member, self.provider, told(&found.what))
+    }
+
+    fn held(&self, held: &Held) -> String {
+        format!(
+            "held at {}: it would delete {} of the {} records there that {}; if that is meant: `dns-cleanup {} --approve {}`; \
+             --force lifts the brake for one run",
+            self.provider,
+            held.deletions,
+            held.claims,
+            could_go(self.job),
+            self.job.as_str(),
+            held.id
+        )
+    }
+
+    fn not_written(&self, why: &str) -> String {
+        format!("{}: what became of it was not written down, the next run looks: {why}", self.provider)
     }
 }
 
@@ -184,15 +194,25 @@ fn seconds(left: Duration) -> u64 {
 pub(crate) struct Run<'a> {
     context: &'a Context,
     options: &'a Options,
+    /// The jobs, each with when it began, by the machine's running time.
+    jobs: Vec<(Job, Duration)>,
     zones: Vec<Cleaned>,
-    failures: Vec<Error>,
+    failures: Vec<Failed>,
     not_judged: Vec<NotJudged>,
     notes: Vec<String>,
+}
+
+/// What failed, and in which jobs.
+#[derive(Debug)]
+struct Failed {
+    error: Error,
+    jobs: BTreeSet<Job>,
 }
 
 /// What nothing was concluded about.
 #[derive(Debug)]
 struct NotJudged {
+    job: Option<Job>,
     what: String,
     why: String,
     exit: Exit,
@@ -200,7 +220,20 @@ struct NotJudged {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(context: &'a Context, options: &'a Options) -> Self {
-        Self { context, options, zones: Vec::new(), failures: Vec::new(), not_judged: Vec::new(), notes: Vec::new() }
+        Self {
+            context,
+            options,
+            jobs: Vec::new(),
+            zones: Vec::new(),
+            failures: Vec::new(),
+            not_judged: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Begins a job: what is taken in from now on is its own.
+    pub(crate) fn begin(&mut self, job: Job) {
+        self.jobs.push((job, self.context.clock.moment().running));
     }
 
     /// Takes in what a zone came to, and says it.
@@ -213,11 +246,19 @@ impl<'a> Run<'a> {
 
     /// Takes in what failed, and says it, once.
     pub(crate) fn fail(&mut self, error: Error) {
-        let text = format!("{error:#}");
-        if self.failures.iter().all(|known| format!("{known:#}") != text) {
-            failed(&error);
-            self.failures.push(error);
+        let (text, job) = (format!("{error:#}"), self.job());
+        match self.failures.iter_mut().find(|known| format!("{:#}", known.error) == text) {
+            Some(known) => known.jobs.extend(job),
+            None => {
+                failed(&error);
+                self.failures.push(Failed { error, jobs: job.into_iter().collect() });
+            }
         }
+    }
+
+    /// Returns the job that is being done.
+    fn job(&self) -> Option<Job> {
+        self.jobs.last().map(|(job, _)| *job)
     }
 
     /// Takes in what nothing is concluded about, and says it, once; `exit` is how grave that is.
@@ -231,7 +272,7 @@ impl<'a> Run<'a> {
             say(level, &format!("{what}: {why}"), &NOTHING_MORE);
         }
         self.not_judged.retain(|known| known.what != what);
-        self.not_judged.push(NotJudged { what: what.into(), why: why.into(), exit });
+        self.not_judged.push(NotJudged { job: self.job(), what: what.into(), why: why.into(), exit });
     }
 
     /// Takes in something that a person should know.
@@ -239,8 +280,8 @@ impl<'a> Run<'a> {
         self.notes.push(text);
     }
 
-    /// Says what it came to, and returns the exit status. Nobody is told of nothing, unless somebody watches.
-    pub(crate) fn end(self) -> Result<Exit> {
+    /// Says what it came to, and returns it with the exit status. Nobody is told of nothing, unless somebody watches.
+    pub(crate) fn end(self) -> Result<Ended> {
         let exit = self.exit();
         match self.options.output {
             Output::Json => self.json().context("the report was not shown, but what it says was done")?,
@@ -251,7 +292,7 @@ impl<'a> Run<'a> {
             }
             Output::Log => {}
         }
-        Ok(exit)
+        Ok(Ended { exit, jobs: self.summaries() })
     }
 
     /// Returns whether a person watches.
@@ -308,7 +349,7 @@ impl<'a> Run<'a> {
             settled: self.exit() == Exit::Done,
             counts: self.counts(),
             zones,
-            failures: self.failures.iter().map(|failure| format!("{failure:#}")).collect(),
+            failures: self.failures.iter().map(|failure| format!("{:#}", failure.error)).collect(),
             not_judged: self
                 .not_judged
                 .iter()
@@ -358,7 +399,7 @@ struct JsonZone<'a> {
     waiting: Vec<JsonWaiting<'a>>,
     held: Option<JsonHeld>,
     findings: Vec<JsonFinding>,
-    leases: Option<Ages>,
+    leases: Option<JsonAges>,
 }
 
 #[derive(Debug, Serialize)]
@@ -393,6 +434,6 @@ fn json_zone(zone: &Cleaned) -> JsonZone<'_> {
         waiting: zone.waiting.iter().map(JsonWaiting::from).collect(),
         held: zone.held.as_deref().map(JsonHeld::from),
         findings: zone.findings.iter().map(json_finding).collect(),
-        leases: zone.ages,
+        leases: zone.ages.as_ref().map(JsonAges::from),
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use dnsmgmt_program::args::Global;
+use dnsmgmt_program::args::{Global, Watchers};
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::complain;
@@ -22,15 +22,15 @@ use dnsmgmt_program::stop::Stop;
 use files::{File, Places, is_ours};
 use job::{Job, Period};
 
-pub(crate) async fn run(global: &Global, options: &Options, command: Schedule) -> Result<Exit> {
+pub(crate) async fn run(global: &Global, options: &Options, watchers: &Watchers, command: Schedule) -> Result<Exit> {
     match command {
-        Schedule::Install(install) => self::install(global, options, &install).await,
+        Schedule::Install(install) => self::install(global, options, watchers, &install).await,
         Schedule::Remove(placed) => remove(&placed),
         Schedule::Show(placed) => show(&placed),
     }
 }
 
-async fn install(global: &Global, options: &Options, install: &Install) -> Result<Exit> {
+async fn install(global: &Global, options: &Options, watchers: &Watchers, install: &Install) -> Result<Exit> {
     let period = Period::of(install.every)?;
     let places = Places::of(&install.placed)?;
     let (wanted, other) = if install.cron { (&places.cron, &places.systemd) } else { (&places.systemd, &places.cron) };
@@ -41,7 +41,7 @@ async fn install(global: &Global, options: &Options, install: &Install) -> Resul
         place.refuse_foreign()?;
     }
     let context = Context::new(global)?;
-    let job = Job::new(&context, global, options, period, install.placed.user)?;
+    let job = Job::new(&context, global, options, watchers, period, install.placed.user)?;
     let texts = if install.cron { cron::texts(&job)? } else { systemd::texts(&job)? };
     if let Some(unknown) = unknown(&context) {
         complain(&format!(
@@ -50,7 +50,7 @@ async fn install(global: &Global, options: &Options, install: &Install) -> Resul
             if install.cron { String::new() } else { format!(", or put it into {}", job.environment_file()) }
         ));
     }
-    dry_run(global, options, &period).await?;
+    dry_run(&context, options, &period).await?;
     let written = places.write(wanted, texts)?;
     print_lines(written.iter().map(|path| format!("wrote {}", path.display())))?;
     match install.placed.dir {
@@ -69,7 +69,7 @@ fn unknown(context: &Context) -> Option<String> {
 }
 
 /// Shows what the first run would do. Where that cannot be told, no timer is to try it.
-async fn dry_run(global: &Global, options: &Options, period: &Period) -> Result<()> {
+async fn dry_run(context: &Context, options: &Options, period: &Period) -> Result<()> {
     print_lines(["a dry run first:".into()])?;
     let options = Options {
         dry_run: true,
@@ -82,10 +82,12 @@ async fn dry_run(global: &Global, options: &Options, period: &Period) -> Result<
         log: options.log,
         output: Output::Log,
     };
-    let exit =
-        jobs::run(global, &options, Jobs::All, Some(period.every()), &Stop::on_signals()?, &mut Memory::default())
-            .await;
-    match exit.context("the dry run failed, so nothing was installed")? {
+    let (every, stop, mut memory) = (Some(period.every()), Stop::on_signals()?, Memory::default());
+    let done = async {
+        let to_be_done = Jobs::All.to_be_done(context)?;
+        jobs::run(context, &options, Jobs::All, &to_be_done, every, &stop, &mut memory).await
+    };
+    match done.await.context("the dry run failed, so nothing was installed")?.exit {
         Exit::CouldNotRun | Exit::Usage => bail!("the dry run failed, so nothing was installed"),
         _ => Ok(()),
     }

@@ -191,6 +191,24 @@ async fn what_others_wrote_is_neither_written_over_nor_removed() {
 }
 
 #[tokio::test]
+async fn who_watches_is_told_by_a_timer_too() {
+    let machine = Machine::new().await;
+    let folder = machine.place.folder.path().display().to_string();
+    machine.place.configure("metrics = \"prom\"\nnotify = [\"mail\", \"root\"]", "");
+    assert_eq!(machine.schedule("install").await.status, 0);
+    let service = machine.text(UNITS[0]);
+    assert!(service.contains(&format!("ReadWritePaths=-{folder}/prom\n")), "it may write there: {service}");
+    let said = machine.schedule("install --metrics more --notify ./tell").await;
+    assert_eq!(said.status, 0, "{said:?}");
+    let service = machine.text(UNITS[0]);
+    assert!(service.contains(&format!(" --metrics {folder}/more --notify {folder}/./tell\n")), "{service}");
+    assert!(service.contains(&format!("ReadWritePaths=-{folder}/more\n")) && !service.contains("/prom\n"), "{service}");
+    assert_eq!(machine.schedule("remove").await.status, 0);
+    assert_eq!(machine.schedule("install --cron --notify tell").await.status, 0);
+    assert!(machine.text("etc/cron.d/dns-cleanup").contains(" --notify tell "), "it is looked for where programs are");
+}
+
+#[tokio::test]
 async fn its_own_files_are_written_anew() {
     let machine = Machine::new().await;
     assert_eq!(machine.schedule("install --every 6h").await.status, 0);

@@ -1,11 +1,11 @@
 //! Where a schedule is written, and that only its own files are touched.
 
-use std::io::{self, BufRead as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
 use std::{fs, io::BufReader};
 
 use anyhow::{Context as _, Result, bail};
+use dnsmgmt_program::put::put;
 
 use super::systemd::{SERVICE, TIMER};
 use crate::args::Placed;
@@ -57,6 +57,9 @@ impl Places {
             make_log(&log).with_context(|| format!("make the log file {}", log.display()))?;
         }
         for (File { path }, text) in files.iter().zip(&texts) {
+            path.parent()
+                .map_or(Ok(()), fs::create_dir_all)
+                .with_context(|| format!("make the folder of {}", path.display()))?;
             put(path, text).with_context(|| format!("write {}", path.display()))?;
         }
         Ok(files.iter().map(|file| file.path.as_path()).collect())
@@ -81,17 +84,6 @@ pub(super) fn is_ours(path: &Path) -> io::Result<bool> {
     let mut first = Vec::new();
     BufReader::new(fs::File::open(path)?).read_until(b'\n', &mut first)?;
     Ok(first.trim_ascii_end() == MARK.as_bytes())
-}
-
-/// Puts a file in its place whole.
-fn put(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-    file.persist(path)?;
-    Ok(())
 }
 
 fn make_log(path: &Path) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use dnsmgmt_program::args::Global;
+use dnsmgmt_program::args::{Global, Watchers};
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::UsageError;
 use dnsmgmt_program::log::LogFormat;
@@ -72,6 +72,7 @@ impl Job {
         context: &Context,
         global: &Global,
         options: &Options,
+        watchers: &Watchers,
         period: Period,
         user: bool,
     ) -> Result<Self> {
@@ -81,6 +82,9 @@ impl Job {
         writable.extend(database.as_deref().and_then(Path::parent).map(Path::to_owned));
         let audit = options.audit.as_ref().map(|file| context.folder.join(file));
         writable.extend(audit.as_deref().and_then(Path::parent).map(Path::to_owned));
+        let metrics = watchers.metrics.clone().or_else(|| context.settings.monitoring().0.metrics);
+        let metrics = metrics.map(|folder| context.folder.join(folder));
+        writable.extend(metrics.clone());
         let zone_files = zone_files(context);
         let mut capabilities = BTreeSet::new();
         if !zone_files.is_empty() {
@@ -90,11 +94,12 @@ impl Job {
         let daemons = context.settings.daemons(&context.settings.policy().sources)?;
         let sockets = || daemons.iter().filter_map(|host| host.address.strip_prefix("unix://").map(Path::new));
         let has_socket = sockets().next().is_some();
-        if sockets().chain(daemons.iter().filter_map(|host| host.tls.as_deref())).any(is_anothers) {
+        let certificates = daemons.iter().filter_map(|host| host.tls.as_deref());
+        if sockets().chain(certificates).chain(metrics.as_deref()).any(is_anothers) {
             capabilities.insert("CAP_DAC_OVERRIDE");
         }
         writable.remove(Path::new(STATE));
-        let arguments = arguments(context, global, options, audit.as_deref())?;
+        let arguments = arguments(context, global, options, watchers, audit.as_deref())?;
         Ok(Self { program, arguments, period, user, database, writable, has_socket, capabilities })
     }
 
@@ -122,13 +127,24 @@ fn zone_files(context: &Context) -> BTreeSet<PathBuf> {
     endpoints.filter_map(|endpoint| Some(Path::new(endpoint.strip_prefix("file:")?).parent()?.to_owned())).collect()
 }
 
-/// Returns whether a socket or a folder of certificates belongs to another user than root, as that of a Docker without root does: then
-/// root may not use it without a capability.
+/// Returns whether a socket or a folder belongs to another user than root, as that of a Docker without root does, or one of metrics: then root
+/// may not use it without a capability.
 fn is_anothers(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.uid() != 0)
 }
 
-fn arguments(context: &Context, global: &Global, options: &Options, audit: Option<&Path>) -> Result<Vec<String>> {
+/// Returns where a program is; one without a slash is looked for where programs are.
+fn placed(program: &str, folder: &Path) -> PathBuf {
+    if program.contains('/') { folder.join(program) } else { program.into() }
+}
+
+fn arguments(
+    context: &Context,
+    global: &Global,
+    options: &Options,
+    watchers: &Watchers,
+    audit: Option<&Path>,
+) -> Result<Vec<String>> {
     let path = |path: &Path| {
         let text = path.to_str().filter(|text| !text.contains(char::is_control));
         text.map(str::to_owned).with_context(|| format!("{} is no path that a timer can be told", path.display()))
@@ -144,6 +160,8 @@ fn arguments(context: &Context, global: &Global, options: &Options, audit: Optio
     add("--retry-for", (global.retry_for != usual).then(|| global.retry_for.as_secs().to_string()));
     add("--grace", options.grace.map(|grace| grace.as_secs().to_string()));
     add("--audit", audit.map(path).transpose()?);
+    add("--metrics", watchers.metrics.as_deref().map(|folder| path(&context.folder.join(folder))).transpose()?);
+    add("--notify", watchers.notify.as_deref().map(|program| path(&placed(program, &context.folder))).transpose()?);
     add("--log", (options.log == LogFormat::Json).then(|| "json".into()));
     if options.wait {
         arguments.push("--wait".into());
