@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dnsmgmt_core::plan::PlanId;
-use dnsmgmt_program::args::{Global, duration};
+use dnsmgmt_program::args::{Global, Watchers, duration};
 use dnsmgmt_program::completions::Completions;
 use dnsmgmt_program::log::LogFormat;
 use dnsmgmt_program::man::Man;
@@ -21,6 +21,8 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(flatten)]
     pub(crate) options: Options,
+    #[command(flatten)]
+    pub(crate) watchers: Watchers,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }

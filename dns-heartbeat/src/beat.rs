@@ -13,14 +13,15 @@ use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::reconcile::{Registered, Registering, preview_registration, register_zone};
 use dnsmgmt_core::register::{Due, Last, Refresh, due};
 use dnsmgmt_core::repository::DnsRepositoryManager;
-use dnsmgmt_program::args::Global;
 use dnsmgmt_program::context::{Connected, Context};
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
 use dnsmgmt_program::machine::host_name;
 use dnsmgmt_program::memory::{Memory, is_of_the_database};
+use dnsmgmt_program::monitor::Monitor;
 use dnsmgmt_program::progress::Line;
+use dnsmgmt_program::summary::Ended;
 use dnsmgmt_providers::addresses::Family;
 use dnsmgmt_providers::config::{Heartbeat, Target};
 
@@ -33,27 +34,40 @@ use crate::wish::{Registrations, Wish};
 /// How long another program that changes records at the same provider is waited for: a machine that lives has to say so.
 const LOCK: Duration = Duration::from_secs(60);
 
-/// Does it once. `interval` is how far apart runs are, where this program makes it so.
+/// Does it once, and tells those who watch it what it came to. `interval` is how far apart runs are, where this program makes it so.
+pub(crate) async fn watched(
+    monitor: Monitor<'_>,
+    options: &Options,
+    interval: Option<Duration>,
+    memory: &mut Memory,
+) -> Exit {
+    let work = async |context: &Context, memory: &mut Memory| run(context, options, interval, memory).await;
+    monitor.run(memory, work).await
+}
+
+/// Does it once.
 ///
 /// Whatever is wrong with the database, the machine says that it lives: then this process remembers what it can, and the exit status says
 /// that something failed.
 pub(crate) async fn run(
-    global: &Global,
+    context: &Context,
     options: &Options,
     interval: Option<Duration>,
     memory: &mut Memory,
-) -> Result<Exit> {
-    let context = Context::new(global)?;
+) -> Result<Ended> {
     let opened = memory.open(&context.settings);
     let done = match (opened, memory.on_disk()) {
         (Err(error), _) => Err(error),
-        (Ok(_), Some(repository)) => beat(&context, options, interval, repository).await,
-        (Ok(_), None) => return beat(&context, options, interval, memory.in_process()?).await,
+        (Ok(_), Some(repository)) => beat(context, options, interval, repository).await,
+        (Ok(_), None) => return beat(context, options, interval, memory.in_process()?).await,
     };
     match done {
         Err(error) if is_of_the_database(&error) => {
-            failed(&error.context("going on without the database"));
-            Ok(beat(&context, options, interval, memory.in_process()?).await?.or(Exit::CouldNotRun))
+            let error = error.context("going on without the database");
+            let exit = failed(&error);
+            let mut ended = beat(context, options, interval, memory.in_process()?).await?;
+            ended.take_in(&error, exit);
+            Ok(ended)
         }
         done => done,
     }
@@ -64,7 +78,7 @@ async fn beat(
     options: &Options,
     interval: Option<Duration>,
     repository: &mut DnsRepositoryManager,
-) -> Result<Exit> {
+) -> Result<Ended> {
     let heartbeat = context.settings.heartbeat()?;
     let instance = instance(&heartbeat)?;
     if heartbeat.domains.names().is_empty() {
@@ -86,7 +100,7 @@ async fn beat(
     let (found, problems) = find(&heartbeat).await;
     let wish = Wish::of(&heartbeat, &found, &before);
     let wish = if options.deregister { wish.ended(&before) } else { wish };
-    let mut report = Report::new(context, options, &instance, &wish, problems);
+    let mut report = Report::new(context, options, &instance, &heartbeat, &wish, &moment, problems);
     let is_placed = |name: &Name| context.targets_of(&[name.clone()].into()).1.is_empty();
     let mut names = wish.names();
     // What is only to go from where the configuration leads no more is left to expire.
@@ -101,7 +115,7 @@ async fn beat(
         false => due(last.as_ref(), &mark, &moment, interval, heartbeat.threshold),
     };
     if is_due == Due::No {
-        return report.not_due();
+        return report.not_due(&before, last.map(|last| last.now));
     }
     let brake = brake(context, options, repository)?;
     let refresh = match is_on_disk || options.now {
@@ -126,7 +140,7 @@ async fn beat(
     if !options.dry_run {
         remember(repository, &instance, &report, mark, &moment, options.deregister)?;
     }
-    report.end()
+    report.end((refresh == Refresh::All).then_some(moment.now))
 }
 
 /// Writes down that heartbeats were written, and whether all were seen.

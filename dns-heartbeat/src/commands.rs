@@ -4,13 +4,14 @@ use anyhow::Result;
 use clap::CommandFactory as _;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::memory::Memory;
+use dnsmgmt_program::monitor::Monitor;
 use dnsmgmt_program::{completions, man};
 
 use crate::args::{Cli, Command};
 use crate::{beat, health, repeat};
 
 pub(crate) async fn run(cli: Cli) -> Result<Exit> {
-    let Cli { global, options, command } = cli;
+    let Cli { global, options, watchers, command } = cli;
     match command {
         Some(Command::Completions(args)) => return completions::run(&args, Cli::command()),
         Some(Command::Man(args)) => return man::run(&args, Cli::command()),
@@ -19,8 +20,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
     if options.health {
         return health::run(&global);
     }
+    let monitor = Monitor { global: &global, watchers: &watchers, dry_run: options.dry_run, job: None, patience: None };
     match options.interval {
-        Some(interval) => repeat::run(&global, &options, interval).await,
-        None => beat::run(&global, &options, None, &mut Memory::default()).await,
+        Some(interval) => repeat::run(monitor, &options, interval).await,
+        None => Ok(beat::watched(monitor, &options, None, &mut Memory::default()).await),
     }
 }

@@ -1,29 +1,40 @@
 //! What a run came to, in the log and as JSON.
 
+mod summary;
+
 use std::io::{self, IsTerminal as _};
 
 use anyhow::{Context as _, Error, Result};
+use dnsmgmt_core::brake::Held;
 use dnsmgmt_core::heartbeat::InstanceId;
+use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::plan::Reason;
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::reconcile::Registered;
 use dnsmgmt_core::report::{Fate, Outcome};
+use dnsmgmt_core::repository::RepositoryError;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
-use dnsmgmt_program::output::{JsonChange, JsonHeld, json_change, print_json, subject, verb};
+use dnsmgmt_program::output::{JsonChange, JsonHeld, json_change, print_json, sentence};
+use dnsmgmt_program::summary::{Ended, Zone};
+use dnsmgmt_providers::config::Heartbeat;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::{Options, Output};
-use crate::wish::Wish;
+use crate::wish::{Registrations, Wish};
 
 /// What a run came to.
 pub(crate) struct Report<'a> {
     context: &'a Context,
     options: &'a Options,
     instance: &'a InstanceId,
+    heartbeat: &'a Heartbeat,
     wish: &'a Wish,
+    /// When it began.
+    begun: &'a Moment,
     zones: Vec<(ProviderId, Registered)>,
     failures: Vec<Error>,
     /// What could not be found out, or is not as it should be.
@@ -36,11 +47,22 @@ impl<'a> Report<'a> {
         context: &'a Context,
         options: &'a Options,
         instance: &'a InstanceId,
+        heartbeat: &'a Heartbeat,
         wish: &'a Wish,
+        begun: &'a Moment,
         not_found: Vec<Error>,
     ) -> Self {
-        let mut report =
-            Self { context, options, instance, wish, zones: Vec::new(), failures: Vec::new(), problems: Vec::new() };
+        let mut report = Self {
+            context,
+            options,
+            instance,
+            heartbeat,
+            wish,
+            begun,
+            zones: Vec::new(),
+            failures: Vec::new(),
+            problems: Vec::new(),
+        };
         for error in not_found {
             report.problem(format!("{error:#}; what was registered of them stays, and is kept alive"));
         }
@@ -62,16 +84,10 @@ impl<'a> Report<'a> {
         }
         registered.outcomes.iter().filter(|outcome| self.is_said(outcome)).for_each(|outcome| self.say(&zone, outcome));
         if let Some(held) = &registered.held {
-            let text = format!(
-                "held at {zone}: it would withdraw {} of the {} addresses there; if that is meant: `dns-heartbeat --approve {}`; --force lifts the brake \
-                 for one run; what is not withdrawn expires",
-                held.deletions, held.claims, held.id
-            );
-            say(Level::Warning, &text, &NOTHING_MORE);
+            say(Level::Warning, &told_of_held(&zone, held), &NOTHING_MORE);
         }
         if let Err(error) = &registered.written {
-            let text = format!("{zone}: what became of it was not written down, the next run looks: {error}");
-            say(Level::Error, &text, &NOTHING_MORE);
+            say(Level::Error, &not_written(&zone, error), &NOTHING_MORE);
         }
         self.zones.push((zone, registered));
     }
@@ -87,17 +103,23 @@ impl<'a> Report<'a> {
         self.failures.is_empty() && self.zones.iter().all(|(_, registered)| registered.is_verified)
     }
 
-    /// Says that heartbeats are not due, and returns the exit status.
-    pub(crate) fn not_due(self) -> Result<Exit> {
+    /// Says that heartbeats are not due, and returns what the run came to: `registered` is kept alive since its last heartbeats.
+    pub(crate) fn not_due(self, registered: &Registrations, last: Option<Timestamp>) -> Result<Ended> {
         if self.is_seen() && self.options.output == Output::Log {
             let text = format!("not due: {} is kept alive at {} names", self.instance, self.wish.names().len());
             say(Level::Info, &text, &NOTHING_MORE);
         }
-        self.finish(false)
+        let zones = registered.iter().map(|(zone, members)| Zone {
+            leases: Some(self.leases(members.len(), last)),
+            ..Zone::new(zone, [], None)
+        });
+        let zones = zones.collect();
+        self.finish(false, zones)
     }
 
-    /// Says what it came to, and returns the exit status. Nobody is told of what happens every few minutes, unless somebody watches.
-    pub(crate) fn end(self) -> Result<Exit> {
+    /// Says what it came to, and returns that with the exit status. Nobody is told of what happens every few minutes, unless somebody watches.
+    /// `beat` is when all heartbeats were written, where all were.
+    pub(crate) fn end(self, beat: Option<Timestamp>) -> Result<Ended> {
         if self.is_seen() && self.options.output == Output::Log {
             let kept: usize = self.zones.iter().map(|(_, registered)| registered.leased.len()).sum();
             let text = match (self.options.dry_run, self.options.deregister) {
@@ -109,15 +131,16 @@ impl<'a> Report<'a> {
             };
             say(Level::Info, &text, &NOTHING_MORE);
         }
-        self.finish(true)
+        let zones = self.summed(beat);
+        self.finish(true, zones)
     }
 
-    fn finish(self, is_due: bool) -> Result<Exit> {
+    fn finish(self, is_due: bool, zones: Vec<Zone>) -> Result<Ended> {
         let exit = self.exit();
         if self.options.output == Output::Json {
             self.json(is_due, exit).context("the report was not shown, but what it says was done")?;
         }
-        Ok(exit)
+        Ok(Ended { exit, jobs: vec![self.summary(exit, zones)] })
     }
 
     fn exit(&self) -> Exit {
@@ -148,21 +171,14 @@ impl<'a> Report<'a> {
 
     /// A heartbeat that was written anew is nothing to be told of.
     fn is_said(&self, outcome: &Outcome) -> bool {
-        let is_usual = outcome.reason == Reason::Refreshed && outcome.fate.is_settled();
         let is_to_be_seen = self.options.output == Output::Log || !outcome.fate.is_settled();
-        is_to_be_seen && (self.is_seen() || !is_usual)
+        is_to_be_seen && (self.is_seen() || !is_usual(outcome))
     }
 
     fn say(&self, zone: &ProviderId, outcome: &Outcome) {
         let is_future = self.options.dry_run;
         let level = if outcome.fate.is_settled() || is_future { Level::Info } else { Level::Warning };
-        let mut text = format!("{} {} at {zone}: {}", verb(outcome, is_future), subject(outcome), outcome.reason);
-        let error = outcome.error.as_ref();
-        let hint = error.and_then(|error| error.hint.clone());
-        for more in outcome.notes.iter().cloned().chain(error.map(ToString::to_string)).chain(hint) {
-            text.push_str(&format!("; {more}"));
-        }
-        say(level, &text, &json_change(zone, outcome));
+        say(level, &sentence(zone, outcome, is_future), &json_change(zone, outcome));
     }
 
     fn json(&self, is_due: bool, exit: Exit) -> Result<()> {
@@ -195,6 +211,23 @@ impl<'a> Report<'a> {
             failures: self.failures.iter().map(|failure| format!("{failure:#}")).collect(),
         })
     }
+}
+
+/// Returns whether it is a heartbeat that was written anew and seen.
+fn is_usual(outcome: &Outcome) -> bool {
+    outcome.reason == Reason::Refreshed && outcome.fate.is_settled()
+}
+
+fn told_of_held(zone: &ProviderId, held: &Held) -> String {
+    format!(
+        "held at {zone}: it would withdraw {} of the {} addresses there; if that is meant: `dns-heartbeat --approve {}`; --force lifts the brake \
+         for one run; what is not withdrawn expires",
+        held.deletions, held.claims, held.id
+    )
+}
+
+fn not_written(zone: &ProviderId, error: &RepositoryError) -> String {
+    format!("{zone}: what became of it was not written down, the next run looks: {error}")
 }
 
 #[derive(Debug, Serialize)]
