@@ -11,12 +11,9 @@ mod wanted;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 use dnsmgmt_program::name::announce;
-
-use crate::args::Cli;
+use dnsmgmt_program::runtime;
 
 fn main() -> ExitCode {
     announce("dns-cli");
@@ -25,13 +22,8 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     cli.global.color.choose();
-    match run(cli) {
+    match runtime::run(commands::run(&cli.global, cli.command)) {
         Ok(exit) => exit.into(),
         Err(error) => failed(&error).into(),
     }
-}
-
-fn run(cli: Cli) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(commands::run(&cli.global, cli.command))
 }

@@ -12,12 +12,11 @@ mod wish;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::Parser as _;
-use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 use dnsmgmt_program::log;
 use dnsmgmt_program::name::announce;
+use dnsmgmt_program::runtime;
 
 use crate::args::Cli;
 
@@ -26,13 +25,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.global.color.choose();
     log::set_up(cli.options.log);
-    match run(cli) {
+    match runtime::run(commands::run(cli)) {
         Ok(exit) => exit.into(),
         Err(error) => failed(&error).into(),
     }
-}
-
-fn run(cli: Cli) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(commands::run(cli))
 }

@@ -22,5 +22,6 @@ pub mod output;
 mod ping;
 pub mod progress;
 pub mod put;
+pub mod runtime;
 pub mod stop;
 pub mod summary;
