@@ -58,13 +58,15 @@ impl Look {
     }
 
     /// Returns the look of `moment` after `last`, as [`after`](Self::after) does, of an observer who may have been away: however far
-    /// apart the two looks are, no more than two intervals count. What did not change while nobody looked may have had no way to.
+    /// apart the two looks are, no more than two intervals count. What did not change while nobody looked may have had no way to. And
+    /// across a boot no more than this boot's clock says has passed: a machine that starts again and again waits no longer than it runs.
     pub fn after_at_most_two(last: Option<&Self>, moment: &Moment, interval: Option<Duration>) -> Self {
         let mut look = Self::after(last, moment, interval);
         if let Some(last) = last {
             // The gap before this one is the usual one, this one may be the night that the observer was down.
-            let interval = interval.or(last.gap).unwrap_or(UNKNOWN_INTERVAL);
-            look.observed = look.observed.min(last.observed + 2 * interval);
+            let two = 2 * interval.or(last.gap).unwrap_or(UNKNOWN_INTERVAL);
+            let most = if last.boot == moment.boot { two } else { two.min(moment.running) };
+            look.observed = look.observed.min(last.observed + most);
         }
         look
     }
@@ -114,5 +116,10 @@ mod tests {
         assert_eq!(observed(&[("a", 100), ("a", 90_000)], None), 600, "nothing known: two times five minutes");
         assert_eq!(observed(&[("a", 0), ("a", 3600), ("a", 7200), ("a", 10_800)], None), 600 + 2 * 3600, "every hour");
         assert_eq!(observed(&[("a", 100), ("b", 90_000)], Some(300)), 300, "across a boot it is one");
+        assert_eq!(
+            observed(&[("a", 100), ("b", 40), ("c", 30)], Some(300)),
+            70,
+            "and never more than the boot has run"
+        );
     }
 }
