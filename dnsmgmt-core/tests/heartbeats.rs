@@ -13,7 +13,7 @@ use dnsmgmt_core::name::Name;
 use dnsmgmt_core::patience::Patience;
 use dnsmgmt_core::preserved::Preserved;
 use dnsmgmt_core::progress::silent;
-use dnsmgmt_core::provider::{DnsProvider, RunId};
+use dnsmgmt_core::provider::{Answer, DnsProvider, ProviderError, Reaction, RunId};
 use dnsmgmt_core::reconcile::{
     End, Ending, ReconcileError, Reconciled, Registered, Registering, Run, end_leases, register_zone, see_leases,
 };
@@ -225,6 +225,23 @@ async fn a_refresh_that_is_settled_leaves_no_row_in_the_journal_and_everything_e
     world.pass(1);
     assert!(world.beat(&mut host, "web-01", &["10.0.0.1"], &[]).await.unwrap().is_verified);
     assert_eq!(rows(&host), 2);
+}
+
+#[tokio::test]
+async fn a_refresh_that_was_refused_is_asked_for_again_and_not_taken_for_written() {
+    let world = World::new();
+    let mut host = Machine::new();
+    world.beat(&mut host, "web-01", &["10.0.0.1"], &[]).await.unwrap();
+    world.pass(INTERVAL);
+    let refused = || [Answer::Failed(ProviderError::new(Reaction::Refused, "write", "no"))];
+    world.provider.answer_next(refused());
+    let registered = world.beat(&mut host, "web-01", &["10.0.0.1"], &[]).await.unwrap();
+    assert!(registered.is_verified, "the second time it is written: {registered:?}");
+    world.pass(INTERVAL);
+    world.provider.answer_next(refused());
+    world.provider.answer_next(refused());
+    let registered = world.beat(&mut host, "web-01", &["10.0.0.1"], &[]).await.unwrap();
+    assert!(!registered.is_verified, "what is there is the last one: {registered:?}");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::provider::{DnsProvider, ListingSupport, ProviderError, ProviderId, Re
 use crate::record::{RecordKey, Ttl};
 use crate::record_set::{Listing, Scope};
 use crate::register::{Refresh, RegisterDecision, Registration, register};
-use crate::report::{Fate, Outcome};
+use crate::report::{Action, Fate, Outcome};
 use crate::repository::{DnsRepositoryManager, RepositoryError};
 
 /// How often a registration is decided anew where somebody changed something between look and change.
@@ -132,7 +132,7 @@ async fn register_once(
     let is_idle = approved.plan().is_empty();
     let CarriedOut { report, written } = carry_out(repository, provider, approved, run).await?;
     let seen = report.seen.as_ref().or_else(|| is_idle.then_some(&look.listing));
-    let is_verified = seen.is_some_and(|seen| shows(seen, &leased, instance));
+    let is_verified = seen.is_some_and(|seen| shows(seen, &leased, instance)) && are_written(&report.outcomes, &leased);
     let is_left = |member: &Member| seen.is_none_or(|seen| is_left(seen, member, instance, &claims));
     let gone = registering.withdrawn.iter().filter(|member| look.doubt.is_none() && !is_left(member));
     let not_leased = registering.wanted.keys().filter(|member| !leased.contains(*member));
@@ -223,6 +223,13 @@ fn claims(repository: &DnsRepositoryManager, id: &ProviderId, scope: &Scope) -> 
 /// Returns whether a listing has every address and this instance's heartbeat for it.
 fn shows(seen: &Listing, leased: &BTreeSet<Member>, instance: &InstanceId) -> bool {
     leased.iter().all(|member| seen.records.contains(&member.key()) && has_heartbeat(seen, member, instance))
+}
+
+/// Returns whether the heartbeats that were to be written are: what is listed otherwise may be the last ones.
+fn are_written(outcomes: &[Outcome], leased: &BTreeSet<Member>) -> bool {
+    let names: BTreeSet<Name> = leased.iter().filter_map(|member| member.heartbeat_name().ok()).collect();
+    let mut written = outcomes.iter().filter(|outcome| outcome.action != Action::Delete);
+    written.all(|outcome| outcome.fate.is_settled() || !names.contains(&outcome.name))
 }
 
 fn has_heartbeat(seen: &Listing, member: &Member, instance: &InstanceId) -> bool {
