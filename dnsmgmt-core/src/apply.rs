@@ -40,7 +40,7 @@ pub async fn apply(
             work.pause(pause, progress).await;
             // What a slow provider shows late is not asked for twice: first comes a look. What was never taken shows nothing,
             // and the look might use up the one call that the provider grants.
-            if work.was_left_asked() {
+            if work.was_left_asked() || work.rests_on_a_look(provider) {
                 work.look(provider, progress).await;
             }
             if work.saw_something() {
@@ -148,6 +148,13 @@ impl<'a> Work<'a> {
     /// Returns whether what is left was taken at least once, so that a listing may show it.
     fn was_left_asked(&self) -> bool {
         self.blind.is_some() || self.left().any(|step| step.asked > 0)
+    }
+
+    /// Returns whether something is left that was decided on what was seen, and that the provider itself cannot compare with what there is:
+    /// after a pause it may be otherwise.
+    fn rests_on_a_look(&self, provider: &dyn DnsProvider) -> bool {
+        let is_deletion = |step: &WorkStep<'_>| matches!(step.step.change, Change::Delete(_));
+        !provider.capabilities().conditions && self.left().any(is_deletion)
     }
 
     fn saw_something(&self) -> bool {
@@ -278,15 +285,20 @@ impl<'a> WorkGroup<'a> {
     }
 
     /// Finds out whether a condition that failed holds by now, as where a neighbour changed a value of their own in between: then
-    /// there is sense in asking again.
+    /// there is sense in asking again. And for a provider that knows no conditions whether they still hold.
     fn look_at_conditions(&mut self, only_if: &[Condition], seen: &Listing, provider: &dyn DnsProvider) {
+        let hold = self.conditions(only_if).iter().all(|condition| holds(condition, seen));
+        if !hold && !provider.capabilities().conditions {
+            for step in self.left_mut() {
+                step.last = Some(Answer::ConditionFailed);
+            }
+        }
         if !self.steps.iter().any(|step| matches!(step.last, Some(Answer::ConditionFailed))) {
             return;
         }
-        let hold =
-            self.conditions(only_if).iter().all(|condition| holds(condition, seen)) && self.has_room(seen, provider);
+        let has_room = self.has_room(seen, provider);
         for step in &mut self.steps {
-            step.is_refuted = !hold;
+            step.is_refuted = !hold || !has_room;
         }
     }
 

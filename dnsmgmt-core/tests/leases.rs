@@ -12,7 +12,7 @@ use dnsmgmt_core::patience::Patience;
 use dnsmgmt_core::plan::{Claim, Reason};
 use dnsmgmt_core::preserved::Preserved;
 use dnsmgmt_core::progress::silent;
-use dnsmgmt_core::provider::{DnsProvider, RunId};
+use dnsmgmt_core::provider::{Answer, DnsProvider, ProviderError, Reaction, RunId};
 use dnsmgmt_core::record::{Record, RecordData, RecordType};
 use dnsmgmt_core::record_set::Scope;
 use dnsmgmt_core::report::{Fate, Report};
@@ -124,6 +124,30 @@ async fn a_host_that_comes_back_between_the_look_and_the_deletion_keeps_its_addr
     let report = lab.carry_out(decision).await;
     assert_eq!(report.count(Fate::Refused) + report.count(Fate::AlreadyGone), 2, "{report:?}");
     assert!(lab.holds().contains(&"all.example A 10.0.0.1".to_owned()), "{:?}", lab.holds());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_conditions_a_host_that_comes_back_before_the_provider_is_asked_again_keeps_its_address() {
+    for reaction in [Reaction::Busy { retry_after: None }, Reaction::Unreachable] {
+        let mut lab = Lab::new();
+        lab.provider = lab.provider.with(|can| can.conditions = false);
+        lab.lives("all.example", "10.0.0.1");
+        lab.lives("all.example", "10.0.0.2");
+        lab.look(0).await;
+        let decision = lab.look(THRESHOLD).await;
+        assert_eq!(decision.plan.losses(), 2);
+        let name = member("all.example", "10.0.0.1").heartbeat_name().unwrap();
+        let old = lab.provider.held().at(&name)[0].clone();
+        lab.provider.lose(&old);
+        lab.beat("all.example", "10.0.0.1", 100_000, "host");
+        let failed = || Answer::Failed(ProviderError::new(reaction, "delete", "later"));
+        lab.provider.answer_next((0..4).map(|_| failed()));
+        let report = lab.carry_out(decision).await;
+        let left = ["_heartbeat-10-0-0-1.all.example TXT \"100000,host\"", "all.example A 10.0.0.1"];
+        assert_eq!(lab.holds(), left, "{report:?}");
+        let not_done = report.outcomes.iter().filter(|outcome| !outcome.fate.is_settled()).count();
+        assert_eq!((not_done, lab.provider.calls().1), (1, 2), "{report:?}");
+    }
 }
 
 #[tokio::test]
