@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{End, ReconcileError, Reconciled, Run, carry_out_or_hold, list};
 use crate::brake::{Brake, Waiting};
@@ -74,7 +74,7 @@ pub async fn see_leases(
     let before = repository.leases(id)?;
     let (scope, listing) = list_leases(repository, provider, ending.domains, &before, run).await?;
     let moment = (run.clock)();
-    if let Some(theirs) = listing.provider_time.filter(|theirs| is_off(moment.now.duration_since(*theirs))) {
+    if let Some(theirs) = listing.provider_time.filter(|theirs| is_off(*theirs, since.now, moment.now)) {
         return Err(ReconcileError::Clock { provider: id.clone(), theirs, ours: moment.now });
     }
     repository.refresh(id, &scope, &listing, moment.now)?;
@@ -192,7 +192,25 @@ fn is_old(since: &Moment, now: &Moment) -> bool {
     since.boot != now.boot || now.running.saturating_sub(since.running) > RECENT
 }
 
-/// Returns whether two clocks differ by more than a minute.
-pub(super) fn is_off(difference: SignedDuration) -> bool {
-    difference.unsigned_abs() > TOLERANCE
+/// Returns whether a clock that was read while a listing was on its way, from `asked` to `came`, differs from ours by more than a minute.
+pub(super) fn is_off(theirs: Timestamp, asked: Timestamp, came: Timestamp) -> bool {
+    let ahead = |this: Timestamp, other: Timestamp| Duration::try_from(this.duration_since(other)).unwrap_or_default();
+    ahead(theirs, came) > TOLERANCE || ahead(asked, theirs) > TOLERANCE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_that_takes_minutes_says_nothing_against_a_clock() {
+        let off = |theirs, asked, came| {
+            let at = |second| Timestamp::from_second(second).unwrap();
+            is_off(at(theirs), at(asked), at(came))
+        };
+        assert!(!off(1000, 1000, 1000) && !off(1060, 1000, 1000) && !off(940, 1000, 1000));
+        assert!(off(1061, 1000, 1000) && off(939, 1000, 1000));
+        assert!(!off(1001, 1000, 1300) && !off(1299, 1000, 1300), "wherever in it the time was told");
+        assert!(off(939, 1000, 1300) && off(1361, 1000, 1300));
+    }
 }

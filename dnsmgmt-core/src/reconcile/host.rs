@@ -174,12 +174,13 @@ async fn look(
 ) -> Result<Look, ReconcileError> {
     let id = provider.id();
     let scope = registering.registration(&|_| None, run.now()).scope();
+    let asked = run.now();
     let listing = observe(provider, &scope, run.patience, run.id, run.progress).await;
     let failed = |source| ReconcileError::Listing { provider: id.clone(), scope: scope.clone(), source };
     let listing = listing.map_err(failed)?;
     let doubt = believe(repository, id, &scope, &listing, run)?;
     let now = run.now();
-    let clock = listing.provider_time.filter(|theirs| is_off(now.duration_since(*theirs)));
+    let clock = listing.provider_time.filter(|theirs| is_off(*theirs, asked, now));
     Ok(Look { scope, doubt, clock, now: clock.unwrap_or(now), listing })
 }
 
