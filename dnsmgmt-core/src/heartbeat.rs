@@ -227,14 +227,26 @@ pub struct Heartbeat {
 impl Heartbeat {
     /// Reads a heartbeat: a TXT or CNAME whose name is that of one. Its value may make no sense.
     pub fn of(record: &Record) -> Option<Self> {
-        let read = match &record.key.data {
+        let is_carrier = matches!(record.key.data, RecordData::Txt(_) | RecordData::Cname(_));
+        let member = is_carrier.then(|| member_of(record.name()))??;
+        Self::at(member, &record.key.data)
+    }
+
+    /// Reads the value of a heartbeat that leases that member.
+    pub(crate) fn at(member: Member, data: &RecordData) -> Option<Self> {
+        let read = match data {
             RecordData::Txt(octets) => read_text(octets),
             RecordData::Cname(target) => read_target(target),
             _ => return None,
         };
-        let member = member_of(record.name())?;
         let (time, instance) = read.map_or((None, None), |(time, instance)| (Some(time), instance));
         Some(Self { member, time, instance })
+    }
+
+    /// Returns whether both say that they are one instance's.
+    pub(crate) fn has_instance_of(&self, other: &Self) -> bool {
+        let instances = self.instance.as_deref().zip(other.instance.as_deref());
+        instances.is_some_and(|(left, right)| left.eq_ignore_ascii_case(right))
     }
 
     /// Returns whether it is that instance's.

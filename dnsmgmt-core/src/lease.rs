@@ -26,7 +26,7 @@ pub struct Remembered {
     /// Each of its heartbeats, with for how long the observer had been looking when this very value was first seen. None where it had
     /// heartbeats and has none now.
     pub values: BTreeMap<RecordData, Duration>,
-    /// For how long the observer had been looking when it was first seen without a heartbeat, where it is so.
+    /// For how long the observer had been looking when it was first seen without a heartbeat, where it is so, or without one that counted.
     pub missing: Option<Duration>,
     /// Whether it was ever seen with one.
     pub was_kept: bool,
@@ -57,7 +57,8 @@ pub struct Lease {
     pub address: Option<Record>,
     /// Its heartbeats, one for each instance, or more where somebody wrote more.
     pub heartbeats: Vec<Seen>,
-    /// For how long it has been seen without any, where it had one before or is to have one.
+    /// For how long it has been seen without any, where it had one before or is to have one; or without one that counted, whatever others
+    /// there are.
     pub missing: Option<Duration>,
     /// Whether it was ever seen with one: otherwise it is leased because the configuration says so, if it is.
     pub was_kept: bool,
@@ -98,8 +99,12 @@ impl Judgement {
 impl Term {
     /// Judges a heartbeat: by its own time, and by how long it was seen unchanged, whichever keeps it longer.
     pub fn judge(self, seen: &Seen) -> Judgement {
-        let doubtful = (self.threshold * DOUBTFUL).checked_sub(seen.unchanged).filter(|left| !left.is_zero());
-        let Some(time) = seen.heartbeat.time else {
+        self.judge_value(&seen.heartbeat, seen.unchanged)
+    }
+
+    fn judge_value(self, heartbeat: &Heartbeat, unchanged: Duration) -> Judgement {
+        let doubtful = (self.threshold * DOUBTFUL).checked_sub(unchanged).filter(|left| !left.is_zero());
+        let Some(time) = heartbeat.time else {
             return doubtful.map_or(Judgement::Expired, Judgement::Malformed);
         };
         let age = self.now.duration_since(time);
@@ -107,7 +112,7 @@ impl Term {
             return doubtful.map_or(Judgement::Expired, Judgement::FromTheFuture);
         }
         let age = if age.is_negative() { Duration::ZERO } else { age.unsigned_abs() };
-        let left = self.threshold.saturating_sub(seen.unchanged).max(self.threshold.saturating_sub(age));
+        let left = self.threshold.saturating_sub(unchanged).max(self.threshold.saturating_sub(age));
         match left.is_zero() && age > self.threshold {
             true => Judgement::Expired,
             // Whole seconds are written, so that an age may be rounded up to the threshold.
@@ -157,7 +162,7 @@ pub fn leases(
     must_have: &dyn Fn(&Name) -> bool,
     memory: &Memory,
     observed: Duration,
-    now: Timestamp,
+    term: Term,
 ) -> Vec<Lease> {
     let mut found: Vec<(Member, &Record, Option<Heartbeat>)> = Vec::new();
     for record in &listing.records {
@@ -171,7 +176,7 @@ pub fn leases(
     let mut leases: Vec<Lease> = Vec::new();
     for (member, record, heartbeat) in found {
         if leases.last().is_none_or(|last| last.member != member) {
-            leases.push(Lease::new(member, now));
+            leases.push(Lease::new(member, term.now));
         }
         let Some(lease) = leases.last_mut() else { continue };
         match heartbeat {
@@ -182,12 +187,12 @@ pub fn leases(
         }
     }
     for lease in &mut leases {
-        recall(lease, memory.get(&lease.member), must_have(&lease.member.domain), observed);
+        recall(lease, memory.get(&lease.member), must_have(&lease.member.domain), observed, term);
     }
     leases
 }
 
-fn recall(lease: &mut Lease, before: Option<&Remembered>, must_have: bool, observed: Duration) {
+fn recall(lease: &mut Lease, before: Option<&Remembered>, must_have: bool, observed: Duration, term: Term) {
     let since = |look: Duration| observed.saturating_sub(look);
     if let Some(before) = before {
         lease.first_seen = before.first_seen;
@@ -196,9 +201,31 @@ fn recall(lease: &mut Lease, before: Option<&Remembered>, must_have: bool, obser
         }
     }
     lease.was_kept = !lease.heartbeats.is_empty() || before.is_some_and(|before| before.was_kept);
-    if lease.heartbeats.is_empty() && (lease.was_kept || must_have) {
-        lease.missing = Some(before.and_then(|before| before.missing).map_or(Duration::ZERO, since));
-    }
+    let missing = before.and_then(|before| before.missing).map(since);
+    let is_new = |seen: &Seen| before.is_none_or(|before| !before.values.contains_key(&seen.record.key.data));
+    let lacks_one = match lease.heartbeats.is_empty() {
+        true => lease.was_kept || must_have,
+        false => missing.is_some() && !lease.heartbeats.iter().any(is_new),
+    };
+    lease.missing = match before.is_some_and(|before| lost_one(lease, before, observed, term)) {
+        true => Some(Duration::ZERO),
+        false => lacks_one.then(|| missing.unwrap_or_default()),
+    };
+}
+
+/// Returns whether a heartbeat is gone that would still count if it stood there, and that its instance did not write anew. It may be a
+/// listing that hides it, and who took it away took it from a host that lived, so it counts for as long as if it were the only one.
+fn lost_one(lease: &Lease, before: &Remembered, observed: Duration, term: Term) -> bool {
+    let is_listed = |value: &RecordData| lease.heartbeats.iter().any(|seen| seen.record.key.data == *value);
+    let is_lost = |(value, look): (&RecordData, &Duration)| {
+        let Some(gone) = Heartbeat::at(lease.member.clone(), value) else { return false };
+        let is_written_anew = lease.heartbeats.iter().any(|seen| {
+            let is_later = seen.heartbeat.time > gone.time || !before.values.contains_key(&seen.record.key.data);
+            is_later && seen.heartbeat.has_instance_of(&gone)
+        });
+        !is_written_anew && term.judge_value(&gone, observed.saturating_sub(*look)).left().is_some()
+    };
+    before.values.iter().filter(|(value, _)| !is_listed(value)).any(is_lost)
 }
 
 /// Returns what is to be remembered after a look at the domains that are meant, of which `before` was remembered: nothing of leases that
@@ -242,6 +269,10 @@ mod tests {
         Record::new(key.name, key.data)
     }
 
+    fn term(now: i64) -> Term {
+        Term { threshold: THRESHOLD, now: at(now) }
+    }
+
     fn listing(records: &[Record]) -> Listing {
         Listing { records: records.iter().cloned().collect(), ..Listing::default() }
     }
@@ -253,12 +284,11 @@ mod tests {
         let mut last = None;
         for (observed, records) in looks {
             let observed = Duration::from_secs(*observed);
-            let found = leases(&listing(records), &|_| true, &|_| must_have, &known, observed, at(now));
+            let found = leases(&listing(records), &|_| true, &|_| must_have, &known, observed, term(now));
             known = memory(&found, known, &|_| true, observed);
             last = found.into_iter().next();
         }
-        let lease = last?;
-        let term = Term { threshold: THRESHOLD, now: at(now) };
+        let (lease, term) = (last?, term(now));
         match lease.is_expired(term) {
             true => Some(None),
             false => lease.left(term).map(|left| Some(left.as_secs())),
@@ -325,6 +355,31 @@ mod tests {
     }
 
     #[test]
+    fn a_live_heartbeat_that_is_gone_beside_dead_ones_keeps_its_address_as_if_it_had_been_alone() {
+        let both = [address(), beat(1000, "dead"), beat(1300, "alive")];
+        let (dead, back) = ([address(), beat(1000, "dead")], [address(), beat(1000, "dead"), beat(2000, "alive")]);
+        let looks: [(u64, &[Record]); 4] = [(0, &both), (300, &both), (901, &dead), (1200, &dead)];
+        assert_eq!(left(&looks[..3], 1950, false), Some(Some(900)), "from the first look that lacks it");
+        assert_eq!(left(&looks, 2190, false), Some(Some(601)));
+        let looks: [(u64, &[Record]); 3] = [(0, &both), (800, &dead), (1700, &dead)];
+        assert_eq!(left(&looks, 3000, false), Some(None));
+        let twice = [address(), beat(1000, "dead"), beat(1300, "dead")];
+        assert_eq!(left(&[(0, &dead), (300, &twice), (901, &dead)], 1950, false), Some(Some(900)), "also its own");
+        let looks: [(u64, &[Record]); 4] = [(0, &both), (800, &dead), (1000, &back), (1500, &dead)];
+        assert_eq!(left(&looks[..3], 2200, false), Some(Some(900)), "it is there again");
+        assert_eq!(left(&looks, 2600, false), Some(Some(900)), "and gone again");
+    }
+
+    #[test]
+    fn a_heartbeat_that_was_written_anew_or_was_over_is_not_missed() {
+        let before = [address(), beat(1000, "dead"), beat(1000, "other")];
+        let after = [address(), beat(1000, "other")];
+        assert_eq!(left(&[(0, &before), (901, &after)], 2000, false), Some(None), "it was over too");
+        let (old, new) = ([address(), beat(1000, "a")], [address(), beat(1100, "A")]);
+        assert_eq!(left(&[(0, &old), (100, &new), (1000, &new)], 3000, false), Some(None));
+    }
+
+    #[test]
     fn a_heartbeat_without_an_address_expires_too() {
         let alone = [beat(1000, "a")];
         assert_eq!(left(&[(0, &alone), (900, &alone)], 3000, false), Some(None));
@@ -334,12 +389,12 @@ mod tests {
     fn only_what_is_meant_is_a_lease_and_its_first_sight_is_remembered() {
         let there = listing(&[address(), beat(1000, "a")]);
         let nothing = Memory::new();
-        assert_eq!(leases(&there, &|_| false, &|_| true, &nothing, Duration::ZERO, at(5)), []);
-        let first = leases(&there, &|_| true, &|_| false, &nothing, Duration::ZERO, at(5));
+        assert_eq!(leases(&there, &|_| false, &|_| true, &nothing, Duration::ZERO, term(5)), []);
+        let first = leases(&there, &|_| true, &|_| false, &nothing, Duration::ZERO, term(5));
         let known = memory(&first, nothing, &|_| true, Duration::ZERO);
-        let again = leases(&there, &|_| true, &|_| false, &known, Duration::from_secs(60), at(65));
+        let again = leases(&there, &|_| true, &|_| false, &known, Duration::from_secs(60), term(65));
         assert_eq!((again.len(), again[0].first_seen, again[0].heartbeats[0].unchanged.as_secs()), (1, at(5), 60));
-        let gone = leases(&Listing::default(), &|_| true, &|_| false, &known, Duration::from_secs(60), at(65));
+        let gone = leases(&Listing::default(), &|_| true, &|_| false, &known, Duration::from_secs(60), term(65));
         let later = Duration::from_secs(60);
         assert!(gone.is_empty() && memory(&gone, known.clone(), &|_| true, later).is_empty(), "nothing is left");
         assert_eq!(memory(&gone, known.clone(), &|_| false, later), known, "but what nobody looked at");

@@ -62,14 +62,11 @@ impl Lab {
         let now = at(100_000);
         let listing = self.provider.list(&Scope::Zone).await.unwrap();
         let is_whole = self.is_whole;
-        let found = leases(&listing, &|_| true, &|_| is_whole, &self.memory, self.observed, now);
+        let term = Term { threshold: Duration::from_secs(THRESHOLD), now };
+        let found = leases(&listing, &|_| true, &|_| is_whole, &self.memory, self.observed, term);
         self.memory = memory(&found, std::mem::take(&mut self.memory), &|_| true, self.observed);
-        let evidence = LeaseEvidence {
-            leases: &found,
-            term: Term { threshold: Duration::from_secs(THRESHOLD), now },
-            preserved: &self.preserved,
-            keep_last_member: self.keep_last_member,
-        };
+        let evidence =
+            LeaseEvidence { leases: &found, term, preserved: &self.preserved, keep_last_member: self.keep_last_member };
         expired(&self.provider, Scope::Zone, listing, evidence)
     }
 

@@ -39,13 +39,14 @@ fn leases_of(context: &Context, heartbeat: &Heartbeat, named: &BTreeSet<Name>, z
     let (memory, observed) = remembered.unwrap_or_else(|| (Memory::new(), Default::default()));
     let is_meant = |name: &Name| named.is_empty() || named.contains(name);
     let is_whole = |name: &Name| heartbeat.whole.contains(name);
-    let mut found = leases(&zone.listing, &is_meant, &is_whole, &memory, observed, moment.now);
+    let term = Term { threshold: heartbeat.threshold, now: moment.now };
+    let mut found = leases(&zone.listing, &is_meant, &is_whole, &memory, observed, term);
     found.retain(|lease| !named.is_empty() || !lease.heartbeats.is_empty() || lease.missing.is_some());
     LeasesOf {
         since: found.iter().map(|lease| memory.get(&lease.member).map(|seen| seen.first_seen)).collect(),
         provider: zone.provider,
         leases: found,
-        term: Term { threshold: heartbeat.threshold, now: moment.now },
+        term,
         is_observed,
     }
 }

@@ -81,9 +81,9 @@ pub async fn see_leases(
     let Look { observed, .. } = repository.look_at_leases(id, &moment, ending.interval, written)?;
     let is_meant = |name: &Name| ending.domains.contains(name);
     let is_whole = |name: &Name| ending.whole.contains(name);
-    let leases = leases(&listing, &is_meant, &is_whole, &before, observed, moment.now);
-    let after = memory(&leases, before.clone(), &is_meant, observed);
     let term = Term { threshold: ending.threshold, now: moment.now };
+    let leases = leases(&listing, &is_meant, &is_whole, &before, observed, term);
+    let after = memory(&leases, before.clone(), &is_meant, observed);
     Ok(SeenLeases { since, scope, listing, leases, term, before, after })
 }
 

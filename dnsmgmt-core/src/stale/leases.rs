@@ -125,7 +125,8 @@ fn odd(lease: &Lease, term: Term) -> impl Iterator<Item = What> + '_ {
         Judgement::Counts(_) | Judgement::Expired => None,
     };
     let never = lease.heartbeats.is_empty() && lease.missing.is_none();
-    let missing = lease.missing.and_then(|missing| term.judge_missing(missing).left()).map(What::Missing);
+    let missing = lease.missing.filter(|_| lease.heartbeats.is_empty());
+    let missing = missing.and_then(|missing| term.judge_missing(missing).left()).map(What::Missing);
     lease.heartbeats.iter().filter_map(of_value).chain(missing).chain(never.then_some(What::NoHeartbeat))
 }
 
