@@ -8,7 +8,7 @@ mod due;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::draft::Draft;
 use crate::heartbeat::{Beat, Carrier, Heartbeat, InstanceId, Member};
@@ -23,6 +23,9 @@ use crate::report::{Fate, Outcome};
 
 use due::is_late;
 pub use due::{Due, Last, due};
+
+/// What is told apart in a heartbeat.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a host wants, and what it goes by, beside the listing.
 #[derive(Clone, Copy)]
@@ -215,17 +218,18 @@ impl Host<'_> {
         }
     }
 
-    /// Writes this instance's heartbeat, if that is due.
+    /// Writes this instance's heartbeat, if that is due: always another value, because that is what shows that a host lives. A machine that
+    /// starts in 1970 each time may come to the same second again.
     fn beat(&self, name: &Name, carrier: Carrier, heartbeats: &Heartbeats) -> Option<Step> {
-        let beat = Beat { time: self.registration.now, instance: self.registration.instance.clone() };
-        let data = beat.carried_by(carrier);
-        let Some((last, _)) = heartbeats.own.first() else {
-            return Some(self.creation(self.heartbeat(name, data, None)));
+        let at = |time, last| {
+            let beat = Beat { time, instance: self.registration.instance.clone() };
+            self.heartbeat(name, beat.carried_by(carrier), last)
         };
-        let new = self.heartbeat(name, data, Some(last));
-        let is_to_change = new.key != last.key || !new.agrees_with(last);
-        (self.refresh && is_to_change)
-            .then(|| self.step(Change::Replace { old: last.clone(), new }, self.claim(last), Reason::Refreshed))
+        let now = self.registration.now;
+        let Some((last, _)) = heartbeats.own.first() else { return Some(self.creation(at(now, None))) };
+        let new = Some(at(now, Some(last))).filter(|new| new.key != last.key);
+        let new = new.unwrap_or_else(|| at(now.checked_add(SECOND).unwrap_or(now), Some(last)));
+        self.refresh.then(|| self.step(Change::Replace { old: last.clone(), new }, self.claim(last), Reason::Refreshed))
     }
 
     /// Returns the record of a heartbeat, switched off where it would be answered with otherwise and can be.
