@@ -348,16 +348,25 @@ impl DnsRepositoryManager {
     fn prepare(&mut self) -> Result<(), RepositoryError> {
         // In this order: nothing may be written before it is known whose file it is.
         schema::refuse_future(&self.connection, &self.path, schema::newest())?;
-        let schema = Schema::newest().map_err(|error| error.at(&self.path, "build the schema"))?;
-        schema.refuse_foreign(&self.connection, &self.path)?;
-        set_up(&self.connection).map_err(|error| error.at(&self.path, "set up the connection"))?;
-        schema.bring(&mut self.connection, &self.path)?;
+        match schema::is_newest(&self.connection).map_err(|error| error.at(&self.path, "read the schema"))? {
+            true => self.set_up()?,
+            false => {
+                let schema = Schema::newest().map_err(|error| error.at(&self.path, "build the schema"))?;
+                schema.refuse_foreign(&self.connection, &self.path)?;
+                self.set_up()?;
+                schema.bring(&mut self.connection, &self.path)?;
+            }
+        }
         let owner_id = owner_id(&self.connection).map_err(|error| error.at(&self.path, "read the owner id"))?;
         if owner_id.is_none() {
             let sql = "INSERT INTO dns_settings VALUES ('owner_id', lower(hex(randomblob(8)))) ON CONFLICT DO NOTHING";
             self.write("make an owner id", |on| Ok(on.connection.execute(sql, []).map(drop)?))?;
         }
         Ok(())
+    }
+
+    fn set_up(&self) -> Result<(), RepositoryError> {
+        set_up(&self.connection).map_err(|error| error.at(&self.path, "set up the connection"))
     }
 
     /// Runs work in a transaction: all of it is done, or nothing.

@@ -2,7 +2,8 @@
 //!
 //! `PRAGMA user_version` holds how many migrations a database has seen. After the migrations its tables, columns, indexes and
 //! triggers are compared with those that the migrations make from nothing, and what is missing is added: a database that was made
-//! or repaired by other hands is completed and not trusted.
+//! or repaired by other hands is completed and not trusted. To make them from nothing takes longer than all else that a program
+//! which finds nothing to do does, so one that holds them to the letter is told by a hash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::path::Path;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::{Failure, RepositoryError, problem};
+use crate::fnv::Fnv;
 
 /// Every migration, in order. A released one is never changed.
 const MIGRATIONS: &[&str] = &[
@@ -18,6 +20,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
 ];
+
+/// The [`hash`] of what the migrations make from nothing.
+const NEWEST: u64 = 0x4eca_bd9a_d27c_5f0a;
 
 /// Returns the schema version that this program makes.
 pub(crate) fn newest() -> i64 {
@@ -36,6 +41,23 @@ pub(crate) fn refuse_future(connection: &Connection, path: &Path, known: i64) ->
         return Err(RepositoryError::Future { path: path.to_owned(), found, known });
     }
     Ok(found)
+}
+
+/// Returns whether a database holds the newest schema to the letter, so that nothing of it can be missing.
+pub(crate) fn is_newest(connection: &Connection) -> Result<bool, Failure> {
+    Ok(version(connection)? == newest() && hash(connection)? == NEWEST)
+}
+
+/// Returns a hash of the statements that make what a database holds.
+fn hash(connection: &Connection) -> Result<u64, Failure> {
+    let mut hash = Fnv::new();
+    let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        hash.add(row.get::<_, String>(0)?.as_bytes());
+        hash.add(&[0]);
+    }
+    Ok(hash.finish())
 }
 
 /// The tables with their columns, and the statements that make them and what hangs on them.
@@ -282,6 +304,38 @@ mod tests {
             matches!(&error, RepositoryError::Incomplete { part, .. } if part == "the column animals.name"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_newest_schema_has_the_hash_that_is_written_down() {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in MIGRATIONS {
+            connection.execute_batch(migration).unwrap();
+        }
+        let made = hash(&connection).unwrap();
+        assert_eq!(made, NEWEST, "after a new migration NEWEST has to be {made:#018x}");
+    }
+
+    #[test]
+    fn the_newest_schema_is_told_from_one_with_a_gap() {
+        let made = || {
+            let mut connection = Connection::open_in_memory().unwrap();
+            Schema::newest().unwrap().bring(&mut connection, path()).unwrap();
+            connection
+        };
+        assert!(is_newest(&made()).unwrap());
+        for gap in [
+            "DROP TABLE dns_changes",
+            "DROP INDEX dns_records_key",
+            "ALTER TABLE dns_records DROP COLUMN fingerprint",
+            "PRAGMA user_version = 2",
+            "CREATE TABLE animals (id INTEGER PRIMARY KEY)",
+        ] {
+            let connection = made();
+            connection.execute_batch(gap).unwrap();
+            assert!(!is_newest(&connection).unwrap(), "{gap}");
+        }
+        assert!(!is_newest(&Connection::open_in_memory().unwrap()).unwrap());
     }
 
     #[test]
