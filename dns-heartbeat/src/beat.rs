@@ -90,11 +90,11 @@ async fn beat(
     }
     let is_on_disk = !repository.is_in_memory();
     let moment = context.clock.moment();
-    let gap = match options.dry_run {
-        true => None,
-        false => repository.look_at_instance(&instance, &moment)?,
+    let interval = match interval.or(heartbeat.interval) {
+        // Only where nobody says it: writing down each run costs more than all else of one that is not due.
+        None if !options.dry_run => repository.look_at_instance(&instance, &moment)?,
+        said => said,
     };
-    let interval = interval.or(heartbeat.interval).or(gap);
     warn_of_a_short_lease(heartbeat.threshold, interval);
     let before = repository.registrations(&instance)?;
     let (found, problems) = find(&heartbeat).await;

@@ -49,6 +49,22 @@ async fn a_refresh_leaves_no_row_in_the_journal() {
 }
 
 #[tokio::test]
+async fn where_it_is_said_how_far_apart_runs_are_one_that_is_not_due_writes_nothing_down() {
+    for (interval, is_written) in [("300", false), ("", true)] {
+        let (_zone, host) = place().await;
+        let host = host.with("UPDATE_INTERVAL", interval);
+        // The second one tells how far apart they are, if nobody says it.
+        for _ in 0..2 {
+            host.beats("").await;
+        }
+        let database = || std::fs::read(host.file("dnsmgmt.db")).unwrap();
+        let before = database();
+        let (json, _) = host.json("").await;
+        assert_eq!((&json["due"], database() != before), (&false.into(), is_written), "{interval}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_database_it_costs_one_listing_from_which_it_judges() {
     let (zone, host) = place().await;
     let host = host.without_a_database().with("UPDATE_INTERVAL", "300");
