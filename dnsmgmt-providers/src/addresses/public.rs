@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::record::{RecordData, RecordType};
 use dnsmgmt_core::witness::Answered;
+use futures_util::future::join_all;
+use reqwest::Client;
 use url::Url;
 
 use super::{Family, may_be_public};
@@ -95,6 +98,9 @@ fn why(agree: usize) -> String {
 /// # Errors
 /// If fewer agree.
 pub async fn ask(family: Family, services: &[Service], agree: usize) -> Result<IpAddr, Undetermined> {
+    // One for all of them, because each that is made reads the system's certificates.
+    let client = LazyLock::new(|| http::client_from(family.unspecified()).map_err(|error| error.to_string()));
+    let client = || client.as_ref().map_err(String::clone);
     let mut votes: BTreeMap<IpAddr, usize> = BTreeMap::new();
     let mut answers = Vec::new();
     let mut left = services.iter();
@@ -108,10 +114,9 @@ pub async fn ask(family: Family, services: &[Service], agree: usize) -> Result<I
         if next.is_empty() {
             return Err(Undetermined { family, agree, answers });
         }
-        let asked: Vec<_> =
-            next.into_iter().map(|service| (service, tokio::spawn(ask_one(family, service.clone())))).collect();
-        for (service, task) in asked {
-            match task.await.unwrap_or_else(|error| Err(error.to_string())) {
+        let asked = join_all(next.iter().map(|service| ask_one(family, service, &client))).await;
+        for (service, answer) in next.into_iter().zip(asked) {
+            match answer {
                 Ok(address) => {
                     answers.push(format!("{service} says {address}"));
                     *votes.entry(address).or_default() += 1;
@@ -122,10 +127,14 @@ pub async fn ask(family: Family, services: &[Service], agree: usize) -> Result<I
     }
 }
 
-async fn ask_one(family: Family, service: Service) -> Result<IpAddr, String> {
+async fn ask_one<'c>(
+    family: Family,
+    service: &Service,
+    client: &impl Fn() -> Result<&'c Client, String>,
+) -> Result<IpAddr, String> {
     let answer = tokio::time::timeout(TIMEOUT, async {
-        match &service {
-            Service::Web(url) => ask_web(family, url).await,
+        match service {
+            Service::Web(url) => ask_web(client()?, url).await,
             Service::Dns { server, name, is_text } => ask_dns(family, server, name, *is_text).await,
         }
     });
@@ -137,8 +146,7 @@ async fn ask_one(family: Family, service: Service) -> Result<IpAddr, String> {
     }
 }
 
-async fn ask_web(family: Family, url: &Url) -> Result<IpAddr, String> {
-    let client = http::client_from(family.unspecified()).map_err(|error| error.to_string())?;
+async fn ask_web(client: &Client, url: &Url) -> Result<IpAddr, String> {
     let failed = |error: reqwest::Error| http::innermost(&error.without_url());
     let mut response = client.get(url.clone()).send().await.map_err(failed)?;
     if !response.status().is_success() {
