@@ -38,19 +38,26 @@ fn client_bound_to(address: Option<std::net::IpAddr>) -> Result<Client, Provider
             .redirect(reqwest::redirect::Policy::none())
             .local_address(address)
     };
-    builder().build().or_else(|_| bundled_roots(builder())).map_err(|error| {
-        ProviderError::new(Reaction::Refused, "set up the HTTP client", innermost(&error))
-            .hint("check SSL_CERT_FILE and the proxy variables")
+    let built = match builder().build() {
+        Err(error) => without_roots(builder(), &error),
+        built => built.map_err(|error| innermost(&error)),
+    };
+    built.map_err(|why| {
+        ProviderError::new(Reaction::Refused, "set up the HTTP client", why)
+            .hint("check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables")
     })
 }
 
-/// A system without certificates fails even for plain `http://`, so there our own roots stand in.
-fn bundled_roots(builder: reqwest::ClientBuilder) -> reqwest::Result<Client> {
-    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(|der| reqwest::Certificate::from_der(der))
-        .collect::<reqwest::Result<Vec<_>>>()?;
-    builder.tls_certs_only(roots).build()
+/// A system without certificates fails even for plain `http://`, so there our own roots stand in; but not for those that somebody named.
+fn without_roots(builder: reqwest::ClientBuilder, error: &reqwest::Error) -> Result<Client, String> {
+    let unreadable = rustls_native_certs::load_native_certs().errors;
+    if !unreadable.is_empty() {
+        let unreadable: Vec<String> = unreadable.iter().map(ToString::to_string).collect();
+        return Err(format!("{}: {}", innermost(error), unreadable.join("; ")));
+    }
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| reqwest::Certificate::from_der(der));
+    let built = roots.collect::<reqwest::Result<Vec<_>>>().and_then(|roots| builder.tls_certs_only(roots).build());
+    built.map_err(|error| innermost(&error))
 }
 
 /// Returns whether everybody on the way to an address can read what is sent to it: no TLS, and not this machine.
@@ -135,8 +142,14 @@ impl Answered {
 pub(crate) async fn send(request: RequestBuilder, doing: &str) -> Result<Answered, ProviderError> {
     let unreachable = |error: reqwest::Error| {
         let broken = if error.is_body() || error.is_decode() { "the answer broke off" } else { "no answer" };
-        ProviderError::new(Reaction::Unreachable, doing, format!("{broken}: {}", innermost(&error.without_url())))
-            .hint("check that the address is right and that the server runs and can be reached from here")
+        let why = innermost(&error.without_url());
+        let hint = match why.contains("invalid peer certificate") {
+            true => {
+                "name the certificate of the authority that signs for this server with SSL_CERT_FILE, or check the address"
+            }
+            false => "check that the address is right and that the server runs and can be reached from here",
+        };
+        ProviderError::new(Reaction::Unreachable, doing, format!("{broken}: {why}")).hint(hint)
     };
     let (client, request) = request.build_split();
     let request = request.map_err(unreachable)?;
