@@ -5,24 +5,8 @@ mod program;
 use std::time::Duration;
 
 use fixtures::faults::{Fault, On};
-use program::{Host, Zone, end};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::Child;
-
-fn tell(child: &Child, signal: Signal) {
-    let pid = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
-    kill_process(pid, signal).unwrap();
-}
-
-async fn until(is_so: impl Fn() -> bool) {
-    for _ in 0..20_000 {
-        if is_so() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    panic!("it did not come so far");
-}
+use program::{Host, Zone, end, tell, until};
+use rustix::process::Signal;
 
 #[tokio::test]
 async fn it_goes_on_and_takes_its_addresses_away_when_it_is_told_to_end() {

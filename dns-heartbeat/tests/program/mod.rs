@@ -12,6 +12,7 @@ use std::time::Duration;
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use fixtures::address_service::AddressService;
 use fixtures::cloudflare::FakeCloudflare;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -28,6 +29,23 @@ pub(crate) async fn end(child: Child) -> Said {
     let output = child.wait_with_output().await.unwrap();
     let text = |octets| String::from_utf8(octets).unwrap();
     Said { out: text(output.stdout), err: text(output.stderr), status: output.status.code().unwrap_or(-1) }
+}
+
+/// Sends a signal to a running program.
+pub(crate) fn tell(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    for _ in 0..20_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("it did not come so far");
 }
 
 /// A zone at Cloudflare.
