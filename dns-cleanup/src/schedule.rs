@@ -7,6 +7,7 @@ mod systemd;
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use dnsmgmt_program::args::{Global, Watchers};
@@ -14,7 +15,7 @@ use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::complain;
 use dnsmgmt_program::memory::Memory;
-use dnsmgmt_program::output::print_lines;
+use dnsmgmt_program::output::{duration, print_lines};
 
 use crate::args::{Install, Options, Output, Placed, Schedule};
 use crate::jobs::{self, Jobs};
@@ -26,7 +27,7 @@ pub(crate) async fn run(global: &Global, options: &Options, watchers: &Watchers,
     match command {
         Schedule::Install(install) => self::install(global, options, watchers, &install).await,
         Schedule::Remove(placed) => remove(&placed),
-        Schedule::Show(placed) => show(&placed),
+        Schedule::Show(placed) => show(global, &placed),
     }
 }
 
@@ -50,6 +51,7 @@ async fn install(global: &Global, options: &Options, watchers: &Watchers, instal
             if install.cron { String::new() } else { format!(", or put it into {}", job.environment_file()) }
         ));
     }
+    warn_of_late_ends(&context, period.every())?;
     dry_run(&context, options, &period).await?;
     let written = places.write(wanted, texts)?;
     print_lines(written.iter().map(|path| format!("wrote {}", path.display())))?;
@@ -66,6 +68,22 @@ fn unknown(context: &Context) -> Option<String> {
         (Some(_), []) => None,
         (Some(_), variables) => Some(format!("what {} says here is", variables.join(", "))),
     }
+}
+
+/// Says what becomes of leases where no two runs fall into one threshold.
+fn warn_of_late_ends(context: &Context, every: Duration) -> Result<()> {
+    let heartbeat = context.settings.heartbeat()?;
+    if !heartbeat.leased().is_empty() && every > heartbeat.threshold {
+        complain(&format!(
+            "addresses of machines that are gone stay for up to {} where runs are {} apart, because a lease of {} ends at the second run that sees its last heartbeat: \
+             install it with --every {}m, or let `dns-cleanup heartbeats` run more often beside it, as dns-cleanup-heartbeats.timer does",
+            duration(2 * every),
+            duration(every),
+            duration(heartbeat.threshold),
+            Period::minutes_within(heartbeat.threshold / 3)
+        ));
+    }
+    Ok(())
 }
 
 /// Shows what the first run would do. Where that cannot be told, no timer is to try it.
@@ -117,13 +135,18 @@ fn remove(placed: &Placed) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn show(placed: &Placed) -> Result<Exit> {
+fn show(global: &Global, placed: &Placed) -> Result<Exit> {
     let places = Places::of(placed)?;
-    let mut exit = Exit::No;
+    let (mut exit, mut every) = (Exit::No, None);
     for file in places.all().filter(|file| is_ours(&file.path).unwrap_or(false)) {
         let text = std::fs::read_to_string(&file.path).with_context(|| format!("read {}", file.path.display()))?;
         print_lines([format!("== {}", file.path.display())].into_iter().chain(text.lines().map(Into::into)))?;
+        every = every.or_else(|| job::said_period(&text));
         exit = Exit::Done;
+    }
+    // What a shell does not know, a timer may: without a configuration here nothing is said of it.
+    if let (Some(every), Ok(context)) = (every, Context::new(global)) {
+        warn_of_late_ends(&context, every)?;
     }
     Ok(exit)
 }

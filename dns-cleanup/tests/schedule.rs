@@ -176,6 +176,26 @@ async fn the_line_for_cron_runs() {
 }
 
 #[tokio::test]
+async fn runs_further_apart_than_a_lease_lasts_are_warned_about() {
+    for cron in ["", " --cron"] {
+        let machine = Machine::new().await;
+        let install = async |every: &str| machine.schedule(&format!("install{cron} --every {every}")).await;
+        assert!(!install("6h").await.err.contains("stay for"), "nothing is leased");
+        machine.place.configure("", "[heartbeat]\ndomains = [\"all.example.com\"]");
+        for every in ["5m", "15m"] {
+            let said = install(every).await;
+            assert!(said.status == 0 && !said.err.contains("stay for"), "{said:?}");
+        }
+        assert!(!machine.schedule("show").await.err.contains("stay for"));
+        let late = "addresses of machines that are gone stay for up to 12 h where runs are 6 h apart, because a lease of 15 min ends at the second run \
+                    that sees its last heartbeat: install it with --every 5m";
+        for said in [install("6h").await, machine.schedule("show").await] {
+            assert!(said.status == 0 && said.err.contains(late), "{said:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_others_wrote_is_neither_written_over_nor_removed() {
     for (path, install) in [(UNITS[1], "install"), ("etc/cron.d/dns-cleanup", "install --cron")] {
         let machine = Machine::new().await;

@@ -58,6 +58,12 @@ impl Period {
         }
     }
 
+    /// Returns how many minutes the longest period has that is no longer than this and shorter than an hour; 1, where none is.
+    pub(super) fn minutes_within(time: Duration) -> u64 {
+        let minutes = time.as_secs() / 60;
+        (1..=30).rev().find(|part| *part <= minutes && 60_u64.is_multiple_of(*part)).unwrap_or(1)
+    }
+
     pub(super) fn every(self) -> Duration {
         Duration::from_secs(match self {
             Self::Minutes(minutes) => 60 * minutes,
@@ -107,6 +113,12 @@ impl Job {
     pub(super) fn environment_file(&self) -> &'static str {
         if self.user { "%h/.config/dnsmgmt/dns-cleanup.env" } else { "/etc/dnsmgmt/dns-cleanup.env" }
     }
+}
+
+/// Returns how far apart the runs are that a file starts which this program wrote.
+pub(super) fn said_period(text: &str) -> Option<Duration> {
+    let (_, behind) = text.split_once("CLEANUP_INTERVAL_SECONDS=")?;
+    behind.split(|octet: char| !octet.is_ascii_digit()).next()?.parse().ok().map(Duration::from_secs)
 }
 
 /// Returns where the database is, unless the state folder of the system's units leads there.
@@ -182,6 +194,9 @@ mod tests {
         assert_eq!(period(86_400), Some(Period::Day));
         for wrong in [0, 30, 90, 7 * 60, 5 * 3600, 90 * 60, 2 * 86_400] {
             assert_eq!(period(wrong), None, "{wrong}");
+        }
+        for (seconds, minutes) in [(20, 1), (60, 1), (300, 5), (599, 6), (86_400, 30)] {
+            assert_eq!(Period::minutes_within(Duration::from_secs(seconds)), minutes, "{seconds}");
         }
     }
 }
