@@ -15,7 +15,7 @@ use dnsmgmt_core::stale::containers::{self, Evidence};
 use dnsmgmt_core::stale::suffix::Suffix;
 use dnsmgmt_core::tracked::TrackedRecord;
 use dnsmgmt_program::context::{Context, canonical};
-use dnsmgmt_program::doubt::{Doubt, doubt_emptied, doubt_silenced};
+use dnsmgmt_program::doubt::{Doubt, doubt_emptied, doubt_silenced, doubt_twins};
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::held;
 use dnsmgmt_program::output::duration;
@@ -92,6 +92,8 @@ struct Containers<'a> {
     context: &'a Context,
     options: &'a Options,
     owner_id: String,
+    /// Where the daemons of the sources listen.
+    asked: BTreeSet<String>,
     /// The suffixes that are ours whole, by where they lie.
     suffixes: BTreeMap<ProviderId, Below>,
     looks: Vec<Desired>,
@@ -114,7 +116,7 @@ impl<'a> Containers<'a> {
         run: &mut Run<'_>,
     ) -> Result<Self> {
         let daemons = context.settings.daemons(&context.settings.policy().sources)?;
-        let asked = daemons.into_iter().map(|host| host.address).collect();
+        let asked: BTreeSet<_> = daemons.into_iter().map(|host| host.address).collect();
         let (mut placed, mut lost) = (Vec::new(), Vec::new());
         for whole in context.settings.wholes() {
             match place(context, repository, whole, &asked).await {
@@ -137,7 +139,7 @@ impl<'a> Containers<'a> {
             below.suffixes.push(whole.suffix.clone());
             below.template = template;
         }
-        Ok(Self { context, options, owner_id: repository.owner_id()?, suffixes, looks: Vec::new() })
+        Ok(Self { context, options, owner_id: repository.owner_id()?, asked, suffixes, looks: Vec::new() })
     }
 
     /// Returns whether what is stale is looked at again after a while.
@@ -185,10 +187,15 @@ impl<'a> Containers<'a> {
                 Err(error) => desired.failed.push(error),
             }
         }
+        let moment = self.context.clock.moment();
+        if !self.options.dry_run {
+            repository.see_daemons(&desired.daemons, moment.now)?;
+        }
+        doubt_twins(&mut desired, repository, &self.asked)?;
         doubt_emptied(&mut desired, repository)?;
         let holds_names = self.names_holders(&desired);
         let doubt = Doubt {
-            moment: &self.context.clock.moment(),
+            moment: &moment,
             grace: self.options.grace.unwrap_or(policy.grace),
             is_written: !self.options.dry_run,
             anyway: &|origin| holds_names.contains(origin),

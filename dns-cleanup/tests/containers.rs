@@ -315,6 +315,38 @@ async fn another_daemon_at_the_same_address_judges_nothing_of_the_first() {
 }
 
 #[tokio::test]
+async fn what_was_learned_where_nothing_answers_is_not_judged_by_another_daemon_with_that_id() {
+    for sources in ["\"docker\"", "\"docker:{one}\", \"docker:{two}\""] {
+        let (one, two) = (FakeDocker::start("clone").await, FakeDocker::start("clone").await);
+        run(&one, &["a", "gone"]);
+        run(&two, &["b"]);
+        let place = place(&[&one, &two]).await;
+        let config = fs::read_to_string(place.file("dnsmgmt.toml")).unwrap();
+        let sources = sources.replace("{one}", &one.address()).replace("{two}", &two.address());
+        fs::write(place.file("dnsmgmt.toml"), config.replace("\"docker\"", &sources)).unwrap();
+        two.server.faults.always(On::Listing, Fault::ErrorBefore);
+        place.of_containers(&["a", "gone"], "clone");
+        assert_eq!(place.says("containers --grace 0s").await.status, 1);
+        one.server.faults.always(On::Listing, Fault::ErrorBefore);
+        two.server.faults.clear();
+        for options in ["--grace 0s", "--force"] {
+            let said = place.says(&format!("containers {options}")).await;
+            assert_eq!(said.status, 1, "{said:?}");
+            assert!(said.err.contains("there may be two with one id"), "{said:?}");
+            assert_eq!(place.held(), ["a", "foreign", "gone"]);
+        }
+        one.server.faults.clear();
+        let said = place.says("containers --grace 0s").await;
+        assert!(said.status == 1 && said.err.contains("engine-id"), "both answer: {said:?}");
+        assert_eq!((place.held().len(), place.calls().len()), (3, 0));
+        two.become_another("two");
+        run(&one, &["a"]);
+        assert_eq!(place.says("containers --grace 0s").await.status, 0);
+        assert_eq!(place.held(), ["a", "foreign"], "and with an id of its own each judges its own");
+    }
+}
+
+#[tokio::test]
 async fn a_container_with_a_bad_label_is_3_and_one_without_an_address_a_note_and_neither_is_judged() {
     let docker = FakeDocker::start("one").await;
     let place = place(&[&docker]).await;

@@ -36,6 +36,12 @@ pub(crate) fn daemons(context: &Context, named: &[String]) -> Result<Vec<Host>> 
     Ok(context.settings.daemons(sources(context, named)?)?)
 }
 
+/// Returns where the daemons of those sources listen, and those of the configuration, whether these are asked or not.
+pub(crate) fn addresses(context: &Context, named: &[String]) -> Result<BTreeSet<String>> {
+    let configured = context.settings.daemons(&context.settings.policy().sources).unwrap_or_default();
+    Ok(daemons(context, named)?.into_iter().chain(configured).map(|host| host.address).collect())
+}
+
 fn sources<'a>(context: &'a Context, named: &'a [String]) -> Result<&'a [String]> {
     let specs = if named.is_empty() { &context.settings.policy().sources } else { named };
     if specs.is_empty() {

@@ -233,6 +233,44 @@ async fn two_daemons_with_one_id_are_not_told_apart_and_not_judged() {
 }
 
 #[tokio::test]
+async fn two_sources_with_one_id_are_not_told_apart_either() {
+    let (one, two) = (FakeDocker::start("clone").await, FakeDocker::start("other").await);
+    one.run([named("a", "10.1.0.1")]);
+    two.run([named("b", "10.2.0.1")]);
+    let lab = Lab::new(&format!("\"docker:{}\", \"docker:{}\"", one.address(), two.address()), "");
+    lab.ends("sync", 0).await;
+    two.become_another("clone");
+    two.run([]);
+    let said = lab.settle(1).await;
+    assert!(said.contains(&one.address()) && said.contains(&two.address()) && said.contains("engine-id"), "{said}");
+    assert_eq!(lab.records(), ["a 10.1.0.1", "b 10.2.0.1"]);
+}
+
+#[tokio::test]
+async fn what_a_daemon_wanted_that_cannot_be_read_is_not_judged_by_another_one_with_its_id() {
+    let (one, two) = (FakeDocker::start("clone").await, FakeDocker::start("clone").await);
+    one.run([named("a", "10.1.0.1")]);
+    two.run([named("b", "10.2.0.1")]);
+    let lab = Lab::of_docker(&[&one, &two]);
+    two.server.faults.always(On::Listing, Fault::ErrorBefore);
+    lab.ends("sync", 1).await;
+    assert_eq!(lab.records(), ["a 10.1.0.1"]);
+    two.server.faults.clear();
+    one.server.faults.always(On::Listing, Fault::ErrorBefore);
+    let said = lab.settle(1).await;
+    assert!(said.contains("there may be two with one id") && said.contains(&one.address()), "{said}");
+    assert_eq!(lab.records(), ["a 10.1.0.1", "b 10.2.0.1"]);
+    lab.let_a_grace_pass();
+    lab.ends(&format!("sync --source docker:{}", two.address()), 3).await;
+    assert_eq!(lab.records(), ["a 10.1.0.1", "b 10.2.0.1"], "whoever is asked alone judges no more");
+    // A person says that it moved.
+    let text = std::fs::read_to_string(lab.0.path().join("dnsmgmt.toml")).unwrap();
+    lab.write("dnsmgmt.toml", &text.replace(&format!("{:?}, ", one.address()), ""));
+    lab.settle(0).await;
+    assert_eq!(lab.records(), ["b 10.2.0.1"]);
+}
+
+#[tokio::test]
 async fn podman_is_the_same_source_although_its_id_never_is() {
     let podman = FakeDocker::start_podman().await;
     podman.run([named("a", "10.1.0.1"), named("b", "10.1.0.2")]);

@@ -23,6 +23,7 @@
 mod belief;
 mod cache;
 mod conclude;
+mod daemons;
 mod endpoints;
 mod error;
 mod examine;

@@ -84,6 +84,17 @@ impl Desired {
         self.zones.extend(other.zones);
     }
 
+    /// Lets nothing count that was read of a daemon.
+    pub fn leave_out(&mut self, daemon: &Origin) {
+        self.wanted.retain(|wanted| !wanted.origin.is_within(daemon));
+        self.read.retain(|read| read != daemon);
+        self.live.retain(|live| live != daemon);
+        self.daemons.retain(|(_, read)| read != daemon);
+        self.containers.retain(|container| !container.is_within(daemon));
+        self.unreadable.retain(|(piece, _)| !piece.is_within(daemon));
+        self.undecided.retain(|(piece, _)| !piece.is_within(daemon));
+    }
+
     /// Returns whether it was read completely what this origin wants.
     pub fn judges(&self, origin: &Origin) -> bool {
         let mut left_out = self.unreadable.iter().chain(&self.undecided);

@@ -1,13 +1,47 @@
-//! What sources want no more and may have lost: it is doubted before anything is concluded from it.
+//! What sources want no more and may have lost, or say in another's name: it is doubted before anything is concluded from it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::repository::{DnsRepositoryManager, RepositoryError};
 use dnsmgmt_core::source::Desired;
+use dnsmgmt_providers::source::docker::shared_id;
 
 use crate::output::duration;
+
+/// Tells daemons apart that say to be the same, of all sources that were read: of those that answered with one id nothing counts, and what was
+/// learned at one of the `configured` addresses that was not read is not judged by what answers elsewhere with its id.
+pub fn doubt_twins(
+    desired: &mut Desired,
+    repository: &DnsRepositoryManager,
+    configured: &BTreeSet<String>,
+) -> Result<(), RepositoryError> {
+    let mut addresses: BTreeMap<Origin, BTreeSet<String>> = BTreeMap::new();
+    for (address, daemon) in desired.daemons.clone() {
+        addresses.entry(daemon).or_default().insert(address);
+    }
+    let unread: Vec<_> =
+        configured.iter().filter(|address| !addresses.values().any(|at| at.contains(*address))).collect();
+    for (daemon, answered) in &addresses {
+        if answered.len() > 1 {
+            desired.leave_out(daemon);
+            desired.failed.extend(answered.iter().map(|address| shared_id(address, daemon)));
+        }
+    }
+    for address in unread {
+        let Some(daemon) = repository.daemon_at(address)? else { continue };
+        if let Some(elsewhere) = addresses.get(&daemon).and_then(BTreeSet::first) {
+            let why = format!(
+                "it answers at {elsewhere}, and {address}, where it answered before, cannot be read, so there may be two with one id; \
+                 if it moved, take {address} out of the configuration"
+            );
+            desired.unreadable.push((daemon, why));
+        }
+    }
+    Ok(())
+}
 
 /// Takes what wanted records at its last good run and wants none now for unreadable: a file that was cut short looks the same.
 pub fn doubt_emptied(desired: &mut Desired, repository: &DnsRepositoryManager) -> Result<(), RepositoryError> {

@@ -20,7 +20,7 @@ use crate::output::{SyncReport, Synced, print_plan, print_synced};
 use crate::wanted::{self, Route, Zone};
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::context::Context;
-use dnsmgmt_program::doubt::{Doubt, doubt_emptied, doubt_silenced};
+use dnsmgmt_program::doubt::{Doubt, doubt_emptied, doubt_silenced, doubt_twins};
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::output::{JsonNotJudged, age};
@@ -75,6 +75,10 @@ impl<'a> Job<'a> {
     pub(super) async fn new(context: &'a Context, wishes: &'a Wishes, writes: bool) -> Result<Self> {
         let mut repository = context.repository()?;
         let mut desired = wanted::read(context, &wishes.source).await?;
+        if writes {
+            repository.see_daemons(&desired.daemons, context.clock.moment().now)?;
+        }
+        doubt_twins(&mut desired, &repository, &wanted::addresses(context, &wishes.source)?)?;
         if !wishes.allow_empty {
             doubt_emptied(&mut desired, &repository)?;
             let grace = wishes.grace.unwrap_or_else(|| context.settings.policy().grace);

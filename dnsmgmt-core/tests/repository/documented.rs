@@ -6,6 +6,7 @@ use dnsmgmt_core::heartbeat::Member;
 use dnsmgmt_core::lease::{Memory, Remembered};
 use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::plan::{Claim, PlanId, Reason, Step};
 use dnsmgmt_core::provider::{Change, RunId};
 use dnsmgmt_core::record::{RecordData, RecordType};
@@ -43,6 +44,9 @@ fn place() -> Place {
     repository.refresh(&home(), &Scope::Zone, &repository_listing(&repository), noon_and(4)).unwrap();
     repository.hold(PlanId(1), &home(), [(&web.key, Reason::Unwanted)], noon_and(4)).unwrap();
     repository.check_endpoint(&home(), "/etc/zone", noon_and(4)).unwrap();
+    repository
+        .see_daemons(&[("unix:///run/docker.sock".into(), Origin::of_source("docker", "one"))], noon_and(4))
+        .unwrap();
     lease(&mut repository);
     place
 }
@@ -107,6 +111,7 @@ fn the_examples_answer_as_they_say() {
         vec!["0000000000000001 home web.example A 10.0.0.1 unwanted"],
         vec!["all.example 10.0.0.7 \"1,web-01\" 60"],
         vec!["home example /etc/zone 2026-01-01T12:00:04.000Z"],
+        vec!["unix:///run/docker.sock docker:one 1 2026-01-01T12:00:04.000Z"],
     ];
     assert_eq!(queries.len(), answers.len());
     for (query, answer) in queries.into_iter().zip(answers) {

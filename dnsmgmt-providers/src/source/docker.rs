@@ -174,19 +174,21 @@ fn tell_apart(daemons: Vec<Result<Daemon, SourceError>>) -> Vec<Result<Daemon, S
     let twice: BTreeSet<Origin> = ids.filter(|id| !seen.insert((*id).clone())).cloned().collect();
     let check = |daemon: Daemon| match twice.contains(&daemon.origin) {
         false => Ok(daemon),
-        true => Err(SourceError {
-            hint: Some(
-                "name each daemon once; of two machines that were cloned, give one a new id: remove \
-                 /var/lib/docker/engine-id (before Docker 23: /etc/docker/key.json) and start Docker anew"
-                    .into(),
-            ),
-            ..failed(
-                &format!("Docker at {}", daemon.address),
-                format!("another one that was asked says that it is {} too", daemon.origin),
-            )
-        }),
+        true => Err(shared_id(&daemon.address, &daemon.origin)),
     };
     daemons.into_iter().map(|daemon| daemon.and_then(check)).collect()
+}
+
+/// Returns the error of a daemon that answered with the id of another one.
+pub fn shared_id(address: &str, daemon: &Origin) -> SourceError {
+    SourceError {
+        hint: Some(
+            "name each daemon once; of two machines that were cloned, give one a new id: remove \
+             /var/lib/docker/engine-id (before Docker 23: /etc/docker/key.json) and start Docker anew"
+                .into(),
+        ),
+        ..failed(&format!("Docker at {address}"), format!("another one that was asked says that it is {daemon} too"))
+    }
 }
 
 #[async_trait]
