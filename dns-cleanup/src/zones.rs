@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use dnsmgmt_core::progress::Progress;
 use dnsmgmt_core::provider::{DnsProvider, ProviderId};
 use dnsmgmt_core::reconcile::{Cleaning, End, Reconciled, clean, is_due, list, preview_clean};
@@ -11,7 +11,7 @@ use dnsmgmt_core::record_set::{Listing, Scope};
 use dnsmgmt_core::repository::{DnsRepositoryManager, ProviderLock, RepositoryError};
 use dnsmgmt_core::stale::Decision;
 use dnsmgmt_core::tracked::TrackedRecord;
-use dnsmgmt_program::context::Context;
+use dnsmgmt_program::context::{Connected, Context};
 use dnsmgmt_program::progress::Line;
 use dnsmgmt_program::stop::Stop;
 
@@ -32,7 +32,8 @@ pub(crate) trait Work {
         tracked: &[TrackedRecord],
     ) -> Result<bool, RepositoryError>;
 
-    /// Looks once more at what makes something stale, now that nobody else changes anything at the provider.
+    /// Looks once more at what makes something stale, now that nobody else of ours changes anything at the provider and it is known what
+    /// stands there: what came before that is seen now.
     async fn look_again(&mut self, repository: &mut DnsRepositoryManager, run: &mut Run<'_>) -> Result<()>;
 
     /// Decides what becomes of a zone.
@@ -82,16 +83,28 @@ impl Zones<'_> {
             Err(_) if !due => return Ok(()),
             lock => lock?,
         };
-        if due && !self.options.dry_run {
-            let looked = self.stop.unless_asked(work.look_again(self.repository, run)).await;
-            looked.ok_or_else(|| anyhow!("told to stop before {provider} was looked at"))??;
-        }
+        let mut listed = Vec::new();
         for zone in zones {
             if self.is_due(zone, work, lock.is_some())? {
-                match self.zone(zone, work).await {
-                    Ok(done) => self.take(zone, Cleaned::of(self.cleaning.job, zone.clone(), done), run),
+                match self.list(zone).await {
+                    Ok((at, listing)) => listed.push((zone, at, listing)),
                     Err(error) => run.fail(error),
                 }
+            }
+        }
+        if !listed.is_empty() && !self.options.dry_run {
+            let looked = self.stop.unless_asked(work.look_again(self.repository, run)).await;
+            looked
+                .ok_or_else(|| anyhow!("told to stop before {provider} was cleaned up; nothing was changed there"))??;
+        }
+        for (zone, at, listing) in listed {
+            if self.stop.unless_asked(tokio::task::yield_now()).await.is_none() {
+                run.fail(stopped(zone));
+                continue;
+            }
+            match self.zone(&at, listing, work).await {
+                Ok(done) => self.take(zone, Cleaned::of(self.cleaning.job, zone.clone(), done), run),
+                Err(error) => run.fail(error),
             }
         }
         Ok(())
@@ -122,22 +135,30 @@ impl Zones<'_> {
         Ok(is_due(self.repository, zone, self.cleaning, run, written, told)?)
     }
 
-    /// Cleans up one zone. It can be told to stop as long as it only looks; a change that is asked for is carried through.
-    async fn zone(&mut self, zone: &ProviderId, work: &impl Work) -> Result<Reconciled<Decision>> {
-        let stopped = || anyhow!("told to stop before {zone} was cleaned up; nothing was changed there");
-        let at = self.stop.unless_asked(self.context.connect_to(zone)).await.ok_or_else(stopped)??;
+    /// Lists a zone.
+    async fn list(&mut self, zone: &ProviderId) -> Result<(Connected, Listing)> {
+        let at = self.stop.unless_asked(self.context.connect_to(zone)).await.ok_or_else(|| stopped(zone))??;
         self.context.same_endpoint(self.repository, &at)?;
         let line = Line::start();
         let progress = |progress: Progress<'_>| line.show(progress);
         let clock = self.context.clock.reader();
         let run = self.context.run(&progress, &clock);
         let listing = list(self.repository, &*at.provider, &Scope::Zone, run);
-        let listing = self.stop.unless_asked(listing).await.ok_or_else(stopped)??;
+        let listing = self.stop.unless_asked(listing).await.ok_or_else(|| stopped(zone))??;
+        Ok((at, listing))
+    }
+
+    /// Cleans up one zone, of which this is all. A change that is asked for is carried through.
+    async fn zone(&mut self, at: &Connected, listing: Listing, work: &impl Work) -> Result<Reconciled<Decision>> {
+        let line = Line::start();
+        let progress = |progress: Progress<'_>| line.show(progress);
+        let clock = self.context.clock.reader();
+        let run = self.context.run(&progress, &clock);
         let decide = |listing, tracked: &_| work.decide(&*at.provider, listing, tracked);
         if self.options.dry_run {
             return Ok(preview_clean(self.repository, &*at.provider, listing, self.cleaning, run, decide)?);
         }
-        let witness = self.context.witness(&at)?;
+        let witness = self.context.witness(at)?;
         let mut done = clean(self.repository, &*at.provider, listing, self.cleaning, run, decide).await?;
         if let (Some(witness), End::CarriedOut(carried_out)) = (witness, &mut done.end) {
             let proxied = done.decision.plan.proxied();
@@ -153,4 +174,8 @@ impl Zones<'_> {
         }
         run.add(cleaned);
     }
+}
+
+fn stopped(zone: &ProviderId) -> Error {
+    anyhow!("told to stop before {zone} was cleaned up; nothing was changed there")
 }

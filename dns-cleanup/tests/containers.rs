@@ -105,7 +105,7 @@ async fn a_container_that_stopped_or_wants_other_records_lets_go_and_one_that_is
 }
 
 #[tokio::test]
-async fn what_is_back_at_the_second_look_stays_and_no_provider_is_asked() {
+async fn what_is_back_at_the_second_look_stays_and_no_provider_is_asked_for_a_change() {
     let docker = FakeDocker::start("one").await;
     run(&docker, &["here"]);
     let place = place(&[&docker]).await;
@@ -116,7 +116,8 @@ async fn what_is_back_at_the_second_look_stays_and_no_provider_is_asked() {
     let said = end(child).await;
     assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
     assert_eq!(listings(&docker), 2);
-    assert_eq!(place.calls(), [""; 0]);
+    let calls = place.calls();
+    assert!(matches!(&calls[..], [list] if list.starts_with("GET")), "one listing: {calls:?}");
     assert_eq!(place.held(), ["foreign", "here", "web"]);
 }
 
@@ -243,7 +244,7 @@ async fn a_listing_of_containers_that_fails_in_any_way_deletes_nothing_and_is_sa
             let said = end(child).await;
             assert_eq!(said.status, 1, "{fault:?}: {said:?}");
             assert_eq!(place.held(), ["a", "foreign", "gone"], "{fault:?}");
-            assert_eq!(place.calls(), [""; 0], "{fault:?}");
+            assert!(place.calls().iter().all(|call| call.starts_with("GET")), "{fault:?}");
         }
     }
 }

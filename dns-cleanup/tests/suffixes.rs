@@ -154,6 +154,23 @@ async fn it_costs_a_listing_a_call_for_each_and_a_listing_and_nothing_where_the_
 }
 
 #[tokio::test]
+async fn a_container_that_comes_while_the_zone_is_listed_keeps_what_another_tool_made_for_it() {
+    let home = Home::new().await;
+    home.run(&["web"]);
+    home.put(&["web.docker", "old.docker"]);
+    // The listing that counts is asked for after a pause.
+    home.adguard.server.faults.next(1, On::Listing, Fault::ErrorBefore);
+    let run = home.says("containers --grace 0s");
+    let comes = async {
+        until(|| home.adguard.server.calls().iter().any(|call| call.contains("/rewrite/list"))).await;
+        home.run(&["web", "new"]);
+        home.put(&["new.docker"]);
+    };
+    let (said, ()) = tokio::join!(run, comes);
+    assert_eq!((said.status, home.held()), (0, vec!["new.docker".to_owned(), "web.docker".to_owned()]), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_dry_run_makes_no_database_and_a_run_does_because_of_its_journal() {
     let home = Home::new().await;
     home.run(&["web"]);
