@@ -12,10 +12,10 @@ use dnsmgmt_core::repository::{DnsRepositoryManager, RepositoryError};
 use dnsmgmt_core::source::Desired;
 use dnsmgmt_core::stale::Decision;
 use dnsmgmt_core::stale::containers::{self, Evidence};
-use dnsmgmt_core::stale::suffix::Suffix;
+use dnsmgmt_core::stale::suffix::{Doubt, Suffix};
 use dnsmgmt_core::tracked::TrackedRecord;
 use dnsmgmt_program::context::{Context, canonical};
-use dnsmgmt_program::doubt::{Doubt, doubt_emptied, doubt_silenced, doubt_twins};
+use dnsmgmt_program::doubt::{self, doubt_emptied, doubt_silenced, doubt_twins};
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::held;
 use dnsmgmt_program::output::duration;
@@ -154,7 +154,10 @@ impl<'a> Containers<'a> {
             run.fail(Error::from(error.clone()));
         }
         for (origins, exit) in [(&desired.unreadable, Exit::Unsettled), (&desired.undecided, Exit::Done)] {
-            for (origin, why) in origins {
+            // That it is open is said once, however it reads a minute later.
+            let is_said =
+                |origin: &Origin| self.looks.iter().any(|look| look.undecided.iter().any(|(known, _)| known == origin));
+            for (origin, why) in origins.iter().filter(|(origin, _)| exit != Exit::Done || !is_said(origin)) {
                 run.not_judged(origin.as_str(), &format!("{why}; nothing of it is judged"), exit);
             }
         }
@@ -164,11 +167,13 @@ impl<'a> Containers<'a> {
             let evidence = self.evidence(zone, &tracked);
             for suffix in suffixes {
                 if let Some(doubt) = evidence.doubt(suffix) {
-                    let mut strangers = self.looks.iter().filter_map(|look| suffix.stranger(look, &tracked));
-                    let is_stranger = strangers.any(|stranger| stranger == doubt);
-                    let (exit, next) = match is_stranger {
-                        true => (Exit::Unsettled, "; `dns-cli release` gives up what it had, if it is gone for good"),
-                        false => (Exit::Done, ""),
+                    let (exit, next) = match doubt {
+                        Doubt::Stranger(_) => {
+                            (Exit::Unsettled, "; `dns-cli release` gives up what it had, if it is gone for good")
+                        }
+                        Doubt::Unheard(..) => (Exit::Unsettled, ""),
+                        // That is said by itself.
+                        Doubt::NotRead(_) | Doubt::Failed(_) | Doubt::Unknown(_) => (Exit::Done, ""),
                     };
                     let why = format!("{doubt}, so nothing is judged by lying below it{next}");
                     run.not_judged(suffix.name.as_str(), &why, exit);
@@ -194,7 +199,7 @@ impl<'a> Containers<'a> {
         doubt_twins(&mut desired, repository, &self.asked)?;
         doubt_emptied(&mut desired, repository)?;
         let holds_names = self.names_holders(&desired);
-        let doubt = Doubt {
+        let doubt = doubt::Doubt {
             moment: &moment,
             grace: self.options.grace.unwrap_or(policy.grace),
             is_written: !self.options.dry_run,
@@ -247,14 +252,15 @@ impl<'a> Containers<'a> {
 }
 
 impl Work for Containers<'_> {
-    /// What lies below suffixes is told from the cache, where that is young enough.
+    /// What lies below suffixes is told from the cache, where that is young enough and no person waits for the answer.
     fn is_due(
         &self,
         repository: &DnsRepositoryManager,
         zone: &ProviderId,
         tracked: &[TrackedRecord],
     ) -> Result<bool, RepositoryError> {
-        let cached = match self.suffixes.contains_key(zone) {
+        let by_a_timer = self.looks_twice();
+        let cached = match self.suffixes.contains_key(zone) && by_a_timer {
             true => {
                 let now = self.context.clock.moment().now;
                 let age = SignedDuration::try_from(self.context.settings.policy().cache_ttl);

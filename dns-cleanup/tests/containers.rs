@@ -9,6 +9,7 @@ use std::time::Duration;
 use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::plan::{PlanId, Reason};
 use dnsmgmt_core::repository::ProviderLock;
+use dnsmgmt_core::tracked::OrphanReason;
 use fixtures::docker::{FakeDocker, container};
 use fixtures::faults::{Fault, On};
 use fixtures::traefik::{FakeTraefik, router};
@@ -345,6 +346,27 @@ async fn what_was_learned_where_nothing_answers_is_not_judged_by_another_daemon_
         assert_eq!(place.says("containers --grace 0s").await.status, 0);
         assert_eq!(place.held(), ["a", "foreign"], "and with an id of its own each judges its own");
     }
+}
+
+#[tokio::test]
+async fn what_a_provider_lost_for_a_while_and_has_again_goes_with_its_container() {
+    let docker = FakeDocker::start("one").await;
+    run(&docker, &["here"]);
+    let place = place(&[&docker]).await;
+    place.of_containers(&["here", "back", "lost"], "one");
+    place.mark(&["here", "back", "lost"], OrphanReason::Gone);
+    let lost = place.fake.records(&place.zone).into_iter().find(|record| record.name == "lost.example.com").unwrap();
+    place.fake.remove(&place.zone, &lost.id);
+    let said = place.says("containers --grace 0s").await;
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(
+        said.err.contains("forgot lost.example.com A 10.0.0.1") && said.err.contains("deleted back.example"),
+        "{said:?}"
+    );
+    assert_eq!((place.held(), place.claimed().len()), (vec!["foreign".to_owned(), "here".into()], 1));
+    place.fake.server.forget_calls();
+    assert_eq!(place.says("containers --grace 0s").await.status, 0);
+    assert_eq!(place.calls(), [""; 0], "that was all");
 }
 
 #[tokio::test]

@@ -255,12 +255,52 @@ async fn a_suffix_is_left_alone_while_anything_could_not_be_read() {
     down.run([container("other", "10.0.0.1", &[("dnsmgmt.x", "1")])]);
     let said = home.cleans("--grace 0s", 3).await;
     assert!(said.contains("it is not known which names docker:down#other wants"), "{said}");
-    down.run([container("other", "", &[])]);
-    let said = home.cleans("--grace 0s", 0).await;
-    assert!(said.contains("notice dns-cleanup: docker: it is not known which names docker:down#other wants"), "{said}");
+    let rule = ("traefik.http.routers.other.rule", "Host(`other.docker");
+    down.run([container("other", "10.0.0.1", &[rule])]);
+    let said = home.cleans("--grace 0s", 3).await;
+    assert!(said.contains("it is not known which names docker:down#other speaks of: label"), "{said}");
     assert_eq!((home.held().len(), home.changes()), (2, 0));
     down.run([container("other", "10.0.0.1", &[])]);
     home.cleans("--grace 0s", 0).await;
+    assert_eq!(home.held(), ["web.docker"]);
+}
+
+#[tokio::test]
+async fn a_name_that_a_container_speaks_of_stays_whoever_is_to_give_it_and_costs_the_suffix_nothing() {
+    let home = Home::new().await;
+    let routed = container("app", "10.0.0.1", &[("traefik.http.routers.app.rule", "Host(`shop.docker`)")]);
+    let mut restarts = container("loop", "", &[("dnsmgmt.name", "again.docker")]);
+    restarts["State"] = "restarting".into();
+    let mut alone = container("alone", "", &[("dnsmgmt.name", "cut-off.docker")]);
+    alone["HostConfig"]["NetworkMode"] = "none".into();
+    alone["NetworkSettings"]["Networks"] = serde_json::json!({});
+    let mut ended = container("ended", "", &[("dnsmgmt.name", "ended.docker")]);
+    ended["State"] = "exited".into();
+    home.docker.run([container("web", "10.0.0.1", &[]), routed, restarts, alone, ended]);
+    let spoken = ["again.docker", "alone.docker", "app.docker", "cut-off.docker", "loop.docker", "shop.docker"];
+    home.put(&spoken);
+    home.put(&["ended.docker", "old.docker", "web.docker"]);
+    let said = home.cleans("--grace 0s", 3).await;
+    assert!(said.contains("container alone: it has no network"), "{said}");
+    assert!(said.contains("container loop: it is restarting and has no address now"), "{said}");
+    let mut left = spoken.to_vec();
+    left.push("web.docker");
+    assert_eq!(home.held(), left);
+}
+
+#[tokio::test]
+async fn whoever_looks_without_a_timer_sees_what_came_since_the_last_listing() {
+    let home = Home::new().await;
+    home.run(&["web"]);
+    home.put(&["web.docker"]);
+    home.cleans("--grace 0s", 0).await;
+    home.put(&["old.docker"]);
+    home.cleans("--grace 0s", 0).await;
+    assert_eq!(home.held(), ["old.docker", "web.docker"], "a timer goes by the cache");
+    let said = home.cleans("--dry-run", 0).await;
+    assert!(said.contains("would delete old.docker"), "{said}");
+    home.put(&["older.docker"]);
+    home.cleans("--force", 0).await;
     assert_eq!(home.held(), ["web.docker"]);
 }
 

@@ -1,5 +1,7 @@
 //! The edge to where wanted records come from.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use crate::name::Name;
@@ -32,6 +34,9 @@ pub struct Desired {
     pub daemons: Vec<(String, Origin)>,
     /// The containers of these daemons that count, whether they want anything or not.
     pub containers: Vec<Origin>,
+    /// Which names containers that count speak of beside those that they want: in a dialect that is switched off, or with an address that is
+    /// not known. They are for somebody else to give, or for later. A sentence where that cannot be read.
+    pub spoken: Vec<(Origin, Result<BTreeSet<Name>, String>)>,
     /// What was read and cannot be told at present, or is not believed yet. Nothing is wrong with it, and nothing of it is judged.
     pub undecided: Vec<(Origin, String)>,
     /// Whole sources of which nothing could be read, while others were: they are not in `read`.
@@ -79,6 +84,7 @@ impl Desired {
         self.live.extend(other.live);
         self.daemons.extend(other.daemons);
         self.containers.extend(other.containers);
+        self.spoken.extend(other.spoken);
         self.undecided.extend(other.undecided);
         self.failed.extend(other.failed);
         self.zones.extend(other.zones);
@@ -91,6 +97,7 @@ impl Desired {
         self.live.retain(|live| live != daemon);
         self.daemons.retain(|(_, read)| read != daemon);
         self.containers.retain(|container| !container.is_within(daemon));
+        self.spoken.retain(|(container, _)| !container.is_within(daemon));
         self.unreadable.retain(|(piece, _)| !piece.is_within(daemon));
         self.undecided.retain(|(piece, _)| !piece.is_within(daemon));
     }

@@ -1,6 +1,7 @@
 //! What becomes of what no container wants, from what is listed, remembered and wanted.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use dnsmgmt_core::adopt::Owner;
 use dnsmgmt_core::name::Name;
@@ -15,8 +16,8 @@ use dnsmgmt_core::report::Fate;
 use dnsmgmt_core::source::{Desired, Place, SourceError, Wanted};
 use dnsmgmt_core::stale::Decision;
 use dnsmgmt_core::stale::containers::{Evidence, containers, is_due};
-use dnsmgmt_core::stale::suffix::Suffix;
-use dnsmgmt_core::tracked::{OrphanReason, Orphaned, TrackedRecord};
+use dnsmgmt_core::stale::suffix::{Doubt, Suffix};
+use dnsmgmt_core::tracked::{Bookkeeping, OrphanReason, Orphaned, TrackedRecord};
 use fixtures::memory::MemoryProvider;
 use proptest::prelude::*;
 
@@ -252,18 +253,34 @@ async fn what_is_preserved_marked_by_another_tool_or_gone_already_does_not_go() 
     assert_eq!(decision.plan.settled().len(), 1);
     assert_eq!((decision.plan.settled()[0].fate, decision.claims), (Fate::Refused, 1));
 
-    let mut zone = Situation::new().of_container("web", "web.lab.example");
+    let zone = Situation::new().of_container("web", "web.lab.example");
     zone.provider.lose(&record("web.lab.example", "10.1.0.1"));
     assert_eq!(zone.decide().await.plan.steps().count(), 0, "what is not there is not asked to go");
     assert!(is_due(zone.provider.id(), None, zone.evidence()));
-    let gone = Orphaned {
-        reason: OrphanReason::Gone,
-        since: jiff::Timestamp::UNIX_EPOCH,
-        age: Default::default(),
-        confirmed: Default::default(),
-    };
-    zone.tracked[0].orphaned = Some(gone);
-    assert!(!is_due(zone.provider.id(), None, zone.evidence()), "what is known to be gone is no reason to ask");
+}
+
+/// What was found to be gone from the provider so long ago.
+fn gone(age: Duration) -> Option<Orphaned> {
+    let since = jiff::Timestamp::UNIX_EPOCH;
+    Some(Orphaned { reason: OrphanReason::Gone, since, age, confirmed: Duration::ZERO })
+}
+
+#[tokio::test]
+async fn what_was_gone_goes_where_it_is_there_again_and_is_forgotten_where_two_listings_lack_it() {
+    let mut zone = Situation::new().of_container("web", "web.lab.example");
+    zone.tracked[0].orphaned = gone(Duration::from_secs(60));
+    assert_eq!(zone.goes().await, ["web.lab.example"]);
+
+    zone.provider.lose(&record("web.lab.example", "10.1.0.1"));
+    assert!(is_due(zone.provider.id(), None, zone.evidence()));
+    let decision = zone.decide().await;
+    assert_eq!(decision.forgotten, [record("web.lab.example", "10.1.0.1")]);
+    assert!(matches!(&decision.bookkeeping[..], [Bookkeeping::Untrack(_)]));
+    zone.tracked[0].orphaned = gone(Duration::ZERO);
+    assert!(zone.decide().await.bookkeeping.is_empty(), "this listing found it, and one may be wrong");
+    let web = || look([wanted_by("web", "web.lab.example", "10.1.0.1")]);
+    zone.tracked[0].orphaned = gone(Duration::from_secs(60));
+    assert!(zone.looks([web(), web()]).decide().await.bookkeeping.is_empty(), "a container wants it");
 }
 
 #[tokio::test]
@@ -382,7 +399,7 @@ async fn a_suffix_is_judged_only_where_everything_was_read_at_every_look() {
             let mut zone = leftovers();
             spoil(&mut zone.looks[broken]);
             assert_eq!(zone.goes().await, ["gone.docker"], "what is claimed is judged by itself");
-            let doubt = zone.evidence().doubt(&zone.suffixes[0]).unwrap();
+            let doubt = zone.evidence().doubt(&zone.suffixes[0]).unwrap().to_string();
             assert!(doubt.contains(word), "{doubt}");
         }
     }
@@ -398,10 +415,10 @@ async fn a_suffix_below_which_an_unasked_daemon_has_names_is_left_alone() {
     assert_eq!(zone.goes().await, ["old.docker"], "what is excluded may be anybody's");
     let mut zone = zone.ours("cache.docker", "10.1.0.1", &[stranger]);
     assert_eq!(zone.goes().await, [""; 0], "another daemon may be asked in its place");
-    let doubt = zone.evidence().doubt(&zone.suffixes[0]).unwrap();
+    let doubt = zone.evidence().doubt(&zone.suffixes[0]).unwrap().to_string();
     assert!(doubt.contains("docker:two"), "{doubt}");
     zone.looks[0].undecided.push((daemon(), "it wants nothing now".into()));
-    let doubt = zone.evidence().doubt(&zone.suffixes[0]).unwrap();
+    let doubt = zone.evidence().doubt(&zone.suffixes[0]).unwrap().to_string();
     assert!(doubt.contains("docker:two"), "that lasts, and what the daemon wants is known soon: {doubt}");
 }
 
@@ -421,6 +438,31 @@ async fn the_name_of_a_container_that_counts_and_wants_nothing_there_is_somebody
     assert_eq!(goes(&["host", "web"], &["host", "web"]).await, ["old.docker", "web.docker"]);
     assert_eq!(goes(&["host", "web"], &["web"]).await, ["old.docker", "web.docker"], "it was there at one look");
     assert_eq!(goes(&["web"], &["web"]).await, ["host.docker", "old.docker", "web.docker"]);
+}
+
+#[tokio::test]
+async fn names_that_a_container_speaks_of_are_left_alone_and_where_they_are_not_known_the_suffix_is() {
+    let zone = || {
+        let zone = Situation::of_zone(".").suffix(suffix("docker", &[])).foreign("app.docker", "192.168.1.2");
+        zone.foreign("web.docker", "10.1.0.9").foreign("old.docker", "10.1.0.9").of_container("gone", "gone.docker")
+    };
+    let looks = |speaks: Result<&str, &str>, is_open: bool| {
+        let names = speaks.map(|text| BTreeSet::from([name(text)])).map_err(Into::into);
+        let spoken = vec![(daemon().piece("app"), names)];
+        let undecided = is_open.then(|| (daemon().piece("app"), "it has no address".into())).into_iter().collect();
+        let wanted = [wanted_by("web", "web.docker", "10.1.0.1")];
+        [Desired { spoken, undecided, ..look(wanted.clone()) }, look(wanted)]
+    };
+    for is_open in [false, true] {
+        let zone = zone().looks(looks(Ok("app.docker"), is_open));
+        assert_eq!(zone.goes().await, ["gone.docker", "old.docker", "web.docker"], "at one look is enough");
+        let zone = zone.looks(looks(Ok("web.docker"), is_open));
+        assert_eq!(zone.goes().await, ["gone.docker", "app.docker", "old.docker"], "also beside what is wanted");
+        let zone = zone.looks(looks(Err("a rule"), is_open));
+        assert_eq!(zone.goes().await, ["gone.docker"]);
+        let doubt = zone.evidence().doubt(&zone.suffixes[0]).unwrap();
+        assert_eq!(matches!(doubt, Doubt::Unheard(..)), !is_open, "{doubt}");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! What containers wanted that are gone, and what no container wants below a suffix that is ours whole.
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use super::Decision;
-use super::suffix::{Leftovers, Suffix};
+use super::suffix::{Doubt, Leftovers, Suffix};
 use crate::adopt::Owner;
 use crate::draft::Draft;
 use crate::mark::Marks;
@@ -15,7 +16,7 @@ use crate::provider::{Change, DnsProvider, ProviderId};
 use crate::record::{Record, RecordKey};
 use crate::record_set::{Listing, Scope};
 use crate::source::{Desired, Wanted};
-use crate::tracked::{OrphanReason, TrackedRecord};
+use crate::tracked::{Bookkeeping, OrphanReason, TrackedRecord};
 
 /// What is judged by, beside the listing.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +35,7 @@ pub struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     /// Returns why nothing is judged below a suffix beside what is ours anyway, if so.
-    pub fn doubt(&self, suffix: &Suffix) -> Option<String> {
+    pub fn doubt(&self, suffix: &Suffix) -> Option<Doubt> {
         self.looks.iter().find_map(|look| suffix.doubt(look, self.tracked))
     }
 
@@ -54,13 +55,15 @@ impl<'a> Evidence<'a> {
         wanted.map(|wanted| &wanted.record.key).collect()
     }
 
-    /// Returns the names below suffixes of containers that count and want nothing there: somebody else may have given them to a container
-    /// that shares its host's network, or where nobody said that containers are named after themselves.
+    /// Returns the names that are spoken for although nothing is wanted there: those that containers speak of, and below suffixes those of
+    /// containers that count and want nothing there. Somebody else may have given them to a container that shares its host's network, or
+    /// where nobody said that containers are named after themselves.
     fn names_of_others(&self, wanted: &HashSet<&RecordKey>) -> HashSet<Name> {
         let wanted: HashSet<&Name> = wanted.iter().map(|key| &key.name).collect();
         let containers = || self.looks.iter().flat_map(|look| &look.containers).filter_map(Origin::piece_name);
         let names = self.suffixes.iter().flat_map(|suffix| containers().filter_map(|name| suffix.of_container(name)));
-        names.filter(|name| !wanted.contains(name)).collect()
+        let spoken = self.looks.iter().flat_map(|look| &look.spoken).filter_map(|(_, names)| names.as_ref().ok());
+        names.filter(|name| !wanted.contains(name)).chain(spoken.flatten().cloned()).collect()
     }
 
     /// Returns whether a container wanted the record, and everybody who did was read at every look.
@@ -80,12 +83,7 @@ impl<'a> Evidence<'a> {
 /// suffixes from what the provider held a short while ago, if that is known.
 pub fn is_due(zone: &ProviderId, cached: Option<&Listing>, evidence: Evidence<'_>) -> bool {
     let wanted = evidence.wanted(zone);
-    // What is gone from the provider is only to be forgotten.
-    let is_gone =
-        |tracked: &TrackedRecord| tracked.orphaned.is_some_and(|orphaned| orphaned.reason == OrphanReason::Gone);
-    let is_stale = |tracked: &TrackedRecord| {
-        !is_gone(tracked) && !wanted.contains(&tracked.record.key) && evidence.could_go(tracked)
-    };
+    let is_stale = |tracked: &TrackedRecord| !wanted.contains(&tracked.record.key) && evidence.could_go(tracked);
     evidence.tracked.iter().any(is_stale) || may_have_leftovers(cached, evidence, &wanted)
 }
 
@@ -106,9 +104,14 @@ pub fn containers(provider: &dyn DnsProvider, before: Listing, evidence: Evidenc
     let wanted = evidence.wanted(provider.id());
     let claimed = claimed(evidence.tracked);
     let marks = Marks::of(&before);
-    let mut could_go: Vec<Step> = Vec::new();
+    let (mut could_go, mut forgotten): (Vec<Step>, Vec<Record>) = Default::default();
     for tracked in evidence.tracked.iter().filter(|tracked| evidence.could_go(tracked)) {
-        let Some(listed) = before.records.get(&tracked.record.key) else { continue };
+        let Some(listed) = before.records.get(&tracked.record.key) else {
+            if was_gone(tracked) && !wanted.contains(&tracked.record.key) {
+                forgotten.push(tracked.record.clone());
+            }
+            continue;
+        };
         let claim = tracked.claim.unwrap_or(Claim::Created);
         could_go.push(Step { origins: tracked.origins.clone(), ..deletion(listed, claim) });
     }
@@ -122,7 +125,13 @@ pub fn containers(provider: &dyn DnsProvider, before: Listing, evidence: Evidenc
     for step in could_go.into_iter().filter(|step| !wanted.contains(&step.change.record().key)) {
         draft.ask_unless_theirs(step, &marks);
     }
-    Decision { plan: draft.plan(), bookkeeping: Vec::new(), forgotten: Vec::new(), waiting: Vec::new(), claims }
+    let bookkeeping = forgotten.iter().map(|record| Bookkeeping::Untrack(record.key.clone())).collect();
+    Decision { plan: draft.plan(), bookkeeping, forgotten, waiting: Vec::new(), claims }
+}
+
+/// Returns whether an earlier listing lacked the record too: one alone may be wrong.
+fn was_gone(tracked: &TrackedRecord) -> bool {
+    tracked.orphaned.is_some_and(|mark| mark.reason == OrphanReason::Gone && mark.age > Duration::ZERO)
 }
 
 fn claimed(tracked: &[TrackedRecord]) -> HashSet<&RecordKey> {

@@ -45,27 +45,21 @@ impl Suffix {
         Name::parse(&format!("{container}.{}", self.name)).ok()
     }
 
-    /// Returns why it cannot be told which names below it are wanted, if so: one of its daemons did not answer, another one may have been
-    /// asked in its place, or something that was to be read was not, so that nobody knows which names it wants.
-    pub(crate) fn doubt(&self, desired: &Desired, tracked: &[TrackedRecord]) -> Option<String> {
+    /// Returns why it cannot be told which names below it are wanted, if so.
+    pub(crate) fn doubt(&self, desired: &Desired, tracked: &[TrackedRecord]) -> Option<Doubt> {
         let is_read = |endpoint: &&String| desired.daemons.iter().any(|(address, _)| address == *endpoint);
         if let Some(endpoint) = self.endpoints.iter().find(|endpoint| !is_read(endpoint)) {
-            return Some(format!("the daemon at {endpoint} was not read"));
+            return Some(Doubt::NotRead(endpoint.clone()));
         }
         if let Some(failed) = desired.failed.first() {
-            return Some(format!("{} was not read", failed.source_name));
+            return Some(Doubt::Failed(failed.source_name.clone()));
         }
-        let unknown = || {
-            let (origin, _) = desired.unreadable.iter().chain(&desired.undecided).next()?;
-            Some(format!("it is not known which names {origin} wants"))
-        };
         // What speaks of another daemon is for a person, and what is not known at present mostly passes.
-        self.stranger(desired, tracked).or_else(unknown)
+        self.stranger(desired, tracked).map(Doubt::Stranger).or_else(|| unknown(desired))
     }
 
-    /// Returns what speaks against it in our own memory, if anything does: a daemon that is none of these had containers there, so
-    /// that another one may be asked in its place.
-    pub fn stranger(&self, desired: &Desired, tracked: &[TrackedRecord]) -> Option<String> {
+    /// Returns a daemon that is none of those that were read, and had containers there by our own memory.
+    fn stranger(&self, desired: &Desired, tracked: &[TrackedRecord]) -> Option<Origin> {
         let kinds: BTreeSet<_> = desired.daemons.iter().map(|(_, daemon)| daemon.kind()).collect();
         let is_a_daemon = |origin: &&Origin| kinds.contains(&origin.kind());
         let below = tracked.iter().filter(|tracked| {
@@ -74,8 +68,39 @@ impl Suffix {
         });
         let mut origins = below.flat_map(|tracked| &tracked.origins).filter(is_a_daemon);
         let stranger = origins.find(|origin| !desired.daemons.iter().any(|(_, daemon)| origin.is_within(daemon)))?;
-        Some(format!("{} has names there and was not asked", stranger.source()))
+        Some(stranger.source())
     }
+}
+
+/// Returns what may want nobody knows which names. A container of which only the addresses are not known is none of these.
+fn unknown(desired: &Desired) -> Option<Doubt> {
+    let names_are_known = |origin: &Origin| desired.spoken.iter().any(|(who, names)| who == origin && names.is_ok());
+    let mut unknown = desired.unreadable.iter().chain(&desired.undecided).map(|(origin, _)| origin);
+    let silent = unknown.find(|origin| !names_are_known(origin)).cloned().map(Doubt::Unknown);
+    silent.or_else(|| {
+        let unheard = |(who, names): &(Origin, Result<_, String>)| Some((who.clone(), names.as_ref().err()?.clone()));
+        desired.spoken.iter().find_map(unheard).map(|(who, why)| Doubt::Unheard(who, why))
+    })
+}
+
+/// Why it cannot be told which names below a suffix are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// A daemon that may have containers with names there did not answer.
+    #[error("the daemon at {0} was not read")]
+    NotRead(String),
+    /// Another source did not.
+    #[error("{0} was not read")]
+    Failed(String),
+    /// Our own memory knows names there of a daemon that was not asked: another one may have been asked in its place.
+    #[error("{0} has names there and was not asked")]
+    Stranger(Origin),
+    /// Something that was to be read was not, or is not believed yet.
+    #[error("it is not known which names {0} wants")]
+    Unknown(Origin),
+    /// A container has labels of a dialect that is switched off, and they make no sense.
+    #[error("it is not known which names {0} speaks of: {1}")]
+    Unheard(Origin, String),
 }
 
 /// Which records below suffixes are leftovers where no source wants them.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 pub use bollard;
+use dnsmgmt_core::name::Name;
 use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::source::{Desired, Place, RecordSource, SourceError, Wanted};
 use url::Url;
@@ -22,7 +23,7 @@ pub use self::engine::Engine;
 pub use self::events::Events;
 pub use self::usage::Sample;
 use super::failed;
-use super::labels::{Container, Problem, Rules, Wish, counts, wishes};
+use super::labels::{Container, Problem, Rules, Wish, counts, spoken, wishes};
 
 /// Where Docker listens where nothing else is said.
 pub const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
@@ -137,6 +138,8 @@ pub struct Seen {
     pub counts: bool,
     /// What it wants, if that can be told.
     pub wants: Result<Vec<Wish>, Problem>,
+    /// Which names it speaks of beside those, if that can be told.
+    pub speaks: Result<BTreeSet<Name>, String>,
 }
 
 impl Docker {
@@ -214,10 +217,11 @@ impl Daemon {
             daemons: vec![(self.address, self.origin)],
             ..Desired::default()
         };
-        for Seen { container, origin, counts, wants } in self.containers {
+        for Seen { container, origin, counts, wants, speaks } in self.containers {
             if counts {
                 desired.containers.push(origin.clone());
             }
+            desired.spoken.push((origin.clone(), speaks));
             match wants {
                 Ok(wishes) => desired.wanted.extend(wishes.into_iter().map(|wish| Wanted {
                     origin: origin.clone(),
@@ -248,7 +252,8 @@ async fn read(host: &Host, rules: &Rules) -> Result<Daemon, SourceError> {
     let origin = Origin::of_source("docker", &id);
     let see = |container: Container| {
         let wants = wishes(&container, rules);
-        Seen { origin: origin.piece(piece(&container)), counts: counts(&container, rules), wants, container }
+        let (counts, speaks) = (counts(&container, rules), spoken(&container, rules, &wants));
+        Seen { origin: origin.piece(piece(&container)), counts, wants, speaks, container }
     };
     let containers = containers.into_iter().map(see).collect();
     Ok(Daemon { containers, origin, address: host.address.clone() })

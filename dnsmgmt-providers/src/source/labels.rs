@@ -238,6 +238,32 @@ pub fn wishes(container: &Container, rules: &Rules) -> Result<Vec<Wish>, Problem
     Ok(wishes)
 }
 
+/// Returns which names a container speaks of beside those that it `wants`: in a dialect that is switched off or does not count for it, and
+/// all of them where it is not known what it wants. None where it is in no state to want any.
+///
+/// # Errors
+/// If a label makes no sense.
+pub fn spoken(
+    container: &Container,
+    rules: &Rules,
+    wants: &Result<Vec<Wish>, Problem>,
+) -> Result<BTreeSet<Name>, String> {
+    if !counts(container, rules) && container.state != State::Unknown {
+        return Ok(BTreeSet::new());
+    }
+    let is_heard = wants.is_ok() && !is_skipped(container, rules)?;
+    let all = Rules { opt_in: false, ..rules.clone() };
+    let mut names = BTreeSet::new();
+    for dialect in Dialect::ALL {
+        let is_on = rules.dialects.contains(&dialect);
+        let wants_them = is_heard && is_on && !is_left_out(dialect, container, rules);
+        if !wants_them && (is_on || dialect != Dialect::Plain) {
+            names.extend(asks(dialect, container, &all)?.into_iter().map(|ask| ask.name));
+        }
+    }
+    Ok(names)
+}
+
 /// Returns whether a container is in a state in which it may want something.
 pub fn counts(container: &Container, rules: &Rules) -> bool {
     rules.states.contains(&container.state) && (rules.unhealthy || !container.is_unhealthy)
@@ -249,16 +275,21 @@ fn is_skipped(container: &Container, rules: &Rules) -> Result<bool, String> {
 }
 
 fn asks(dialect: Dialect, container: &Container, rules: &Rules) -> Result<Vec<Ask>, String> {
-    let is_left_out = rules.opt_in && !trafego::is_managed(container, rules);
     match dialect {
+        dialect if is_left_out(dialect, container, rules) => Ok(Vec::new()),
         Dialect::Own => own::asks(container, rules),
         Dialect::Joyride => joyride::asks(container, "joyride.host.name"),
         Dialect::Coredns => joyride::asks(container, "coredns.host.name"),
-        Dialect::Trafego | Dialect::Traefik | Dialect::Plain if is_left_out => Ok(Vec::new()),
         Dialect::Trafego => trafego::asks(container, rules),
         Dialect::Traefik => traefik::asks(container, rules),
         Dialect::Plain => plain::asks(container, rules),
     }
+}
+
+/// Returns whether a dialect does not count for a container because that does not say so.
+fn is_left_out(dialect: Dialect, container: &Container, rules: &Rules) -> bool {
+    let may_be = matches!(dialect, Dialect::Trafego | Dialect::Traefik | Dialect::Plain);
+    may_be && rules.opt_in && !trafego::is_managed(container, rules)
 }
 
 /// A name that is asked for, with what is said about its records.

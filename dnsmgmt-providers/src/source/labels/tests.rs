@@ -353,6 +353,38 @@ fn containers_that_do_not_run_want_nothing() {
 }
 
 #[test]
+fn a_container_speaks_of_what_it_does_not_want_now() {
+    let speaks = |container: &Container, rules: &Rules| {
+        let names = spoken(container, rules, &wishes(container, rules))?;
+        Ok::<_, String>(names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>())
+    };
+    let said = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let labels = ["dnsmgmt.name=a.example", "dns.hostname=b.example", "traefik.http.routers.c.rule=Host(`c.example`)"];
+    let only = |dialect| Rules { dialects: [dialect].into(), suffix: None, ..rules() };
+    let one = container(&labels);
+    assert_eq!(speaks(&one, &only(Dialect::Own)), said(&["b.example", "c.example"]), "switched off");
+    assert_eq!(speaks(&one, &Rules { dialects: Dialect::ALL.into(), ..only(Dialect::Own) }), said(&[]), "it wants all");
+    let opt_in = Rules { opt_in: true, dialects: Dialect::ALL.into(), ..only(Dialect::Own) };
+    assert_eq!(speaks(&one, &opt_in), said(&["b.example", "c.example"]), "it does not say that they count");
+    let all = said(&["a.example", "b.example", "c.example"]);
+    let skipped = container(&[&labels[..], &["dnsmgmt.skip=true"]].concat());
+    assert_eq!(speaks(&skipped, &only(Dialect::Own)), all, "somebody else may give them");
+    let restarting = Container { network: Network::default(), state: State::Restarting, ..one.clone() };
+    assert_eq!(speaks(&restarting, &only(Dialect::Own)), all, "it has no address now");
+    let alone = Container { network: Network::None, ..one.clone() };
+    assert_eq!(speaks(&alone, &only(Dialect::Own)), all, "it has none");
+    assert_eq!(speaks(&Container { state: State::Unknown, ..one.clone() }, &only(Dialect::Own)), all);
+    assert_eq!(speaks(&Container { state: State::Exited, ..one }, &only(Dialect::Own)), said(&[]), "it runs no more");
+    let suffix = Rules { suffix: Some("docker".parse().unwrap()), ..only(Dialect::Plain) };
+    let plain = container(&[]);
+    assert_eq!(speaks(&plain, &suffix), said(&[]));
+    let restarting = Container { network: Network::default(), ..plain };
+    assert_eq!(speaks(&restarting, &suffix).unwrap().len(), 1, "its own name");
+    let broken = container(&["traefik.http.routers.c.rule=Host(`c.example"]);
+    assert!(speaks(&broken, &only(Dialect::Own)).unwrap_err().contains("traefik.http.routers.c.rule"));
+}
+
+#[test]
 fn the_address_is_that_of_the_chosen_network() {
     let address = |text: &str| vec![text.parse().unwrap()];
     let two = BTreeMap::from([("back".into(), address("10.1.0.5")), ("front".into(), address("fd00::5"))]);
