@@ -261,9 +261,13 @@ impl<'a> Run<'a> {
         self.jobs.last().map(|(job, _)| *job)
     }
 
-    /// Takes in what nothing is concluded about, and says it, once; `exit` is how grave that is.
+    /// Takes in what nothing is concluded about, and says it, each reason once; `exit` is how grave that is.
     pub(crate) fn not_judged(&mut self, what: &str, why: &str, exit: Exit) {
-        if self.not_judged.iter().any(|known| known.what == what && known.exit.or(exit) == known.exit) {
+        if self
+            .not_judged
+            .iter()
+            .any(|known| known.what == what && known.why == why && known.exit.or(exit) == known.exit)
+        {
             return;
         }
         let is_wrong = exit != Exit::Done;
@@ -271,7 +275,7 @@ impl<'a> Run<'a> {
             let level = if is_wrong { Level::Warning } else { Level::Notice };
             say(level, &format!("{what}: {why}"), &NOTHING_MORE);
         }
-        self.not_judged.retain(|known| known.what != what);
+        self.not_judged.retain(|known| known.what != what || known.why != why);
         self.not_judged.push(NotJudged { job: self.job(), what: what.into(), why: why.into(), exit });
     }
 
