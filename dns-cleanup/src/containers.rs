@@ -15,7 +15,7 @@ use dnsmgmt_core::stale::containers::{self, Evidence};
 use dnsmgmt_core::stale::suffix::{Doubt, Suffix};
 use dnsmgmt_core::tracked::TrackedRecord;
 use dnsmgmt_program::context::{Context, canonical};
-use dnsmgmt_program::doubt::{self, doubt_emptied, doubt_silenced, doubt_twins};
+use dnsmgmt_program::doubt::{self, believe_gone, doubt_emptied, doubt_silenced, doubt_twins};
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::held;
 use dnsmgmt_program::output::duration;
@@ -161,6 +161,7 @@ impl<'a> Containers<'a> {
                 run.not_judged(origin.as_str(), &format!("{why}; nothing of it is judged"), exit);
             }
         }
+        self.say_what_nobody_reads(&desired, repository, run)?;
         self.looks.push(desired);
         for (zone, Below { suffixes, .. }) in &self.suffixes {
             let tracked = repository.get_managed_records(zone, Duration::ZERO)?;
@@ -168,12 +169,10 @@ impl<'a> Containers<'a> {
             for suffix in suffixes {
                 if let Some(doubt) = evidence.doubt(suffix) {
                     let (exit, next) = match doubt {
-                        Doubt::Stranger(_) => {
-                            (Exit::Unsettled, "; `dns-cli release` gives up what it had, if it is gone for good")
-                        }
-                        Doubt::Unheard(..) => (Exit::Unsettled, ""),
+                        Doubt::Stranger(ref daemon) => (Exit::Unsettled, format!("; {}", lets_go(daemon))),
+                        Doubt::Unheard(..) => (Exit::Unsettled, String::new()),
                         // That is said by itself.
-                        Doubt::NotRead(_) | Doubt::Failed(_) | Doubt::Unknown(_) => (Exit::Done, ""),
+                        Doubt::NotRead(_) | Doubt::Failed(_) | Doubt::Unknown(_) => (Exit::Done, String::new()),
                     };
                     let why = format!("{doubt}, so nothing is judged by lying below it{next}");
                     run.not_judged(suffix.name.as_str(), &why, exit);
@@ -181,6 +180,52 @@ impl<'a> Containers<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Says which daemons have records and are read no more: another one may have been asked in their place, or they are gone for good. One that
+    /// may answer at an address that could not be read is none of these.
+    fn say_what_nobody_reads(
+        &self,
+        desired: &Desired,
+        repository: &DnsRepositoryManager,
+        run: &mut Run<'_>,
+    ) -> Result<()> {
+        let unread = self.asked.iter().filter(|address| !desired.daemons.iter().any(|(read, _)| read == *address));
+        let down = unread.map(|address| repository.daemon_at(address)).collect::<Result<Vec<_>, _>>()?;
+        if down.contains(&None) {
+            return Ok(());
+        }
+        for (daemon, zones) in repository.claims_of_kind("docker")? {
+            if desired.is_of_daemons(&daemon) || down.contains(&Some(daemon.clone())) {
+                continue;
+            }
+            let mut claims = 0;
+            for (zone, count) in zones {
+                claims += if self.context.is_about(&zone)? { count } else { 0 };
+            }
+            if claims > 0 {
+                let now = self.whose_address_is_it(&daemon, desired, repository)?;
+                let records = if claims == 1 { "1 record is" } else { &format!("{claims} records are") };
+                let why = format!("{records} wanted by it, and no source reads it any more{now}; {}", lets_go(&daemon));
+                run.not_judged(daemon.as_str(), &why, Exit::Unsettled);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells in brackets what became of the address at which a daemon answered last, if that is known.
+    fn whose_address_is_it(
+        &self,
+        daemon: &Origin,
+        desired: &Desired,
+        repository: &DnsRepositoryManager,
+    ) -> Result<String> {
+        let Some(address) = repository.address_of(daemon)? else { return Ok(String::new()) };
+        let other = desired.daemons.iter().find(|(read, _)| *read == address);
+        Ok(match other {
+            Some((_, other)) => format!(" (its address {address} is now that of {other})"),
+            None => format!(" (its address was {address})"),
+        })
     }
 
     async fn desired(&self, repository: &mut DnsRepositoryManager) -> Result<Desired> {
@@ -196,6 +241,7 @@ impl<'a> Containers<'a> {
         if !self.options.dry_run {
             repository.see_daemons(&desired.daemons, moment.now)?;
         }
+        believe_gone(&mut desired, repository, !self.options.dry_run)?;
         doubt_twins(&mut desired, repository, &self.asked)?;
         doubt_emptied(&mut desired, repository)?;
         let holds_names = self.names_holders(&desired);
@@ -222,10 +268,11 @@ impl<'a> Containers<'a> {
         desired.daemons.iter().filter(|(address, _)| holds_names(address)).map(|(_, daemon)| daemon.clone()).collect()
     }
 
-    /// Returns the zones in which containers of the daemons that were read wanted something, and those of suffixes.
+    /// Returns the zones in which containers of the daemons that were read, or are gone for good, wanted something, and those of suffixes.
     fn zones(&self, repository: &DnsRepositoryManager) -> Result<ByProvider> {
         let mut zones: BTreeSet<ProviderId> = self.suffixes.keys().cloned().collect();
-        for (_, daemon) in self.looks.iter().flat_map(|look| &look.daemons) {
+        let read = self.looks.iter().flat_map(|look| &look.daemons).map(|(_, daemon)| daemon);
+        for daemon in read.chain(self.looks.iter().flat_map(|look| &look.gone)) {
             for zone in repository.providers_of(daemon)? {
                 if self.context.is_about(&zone)? {
                     zones.insert(zone);
@@ -281,6 +328,11 @@ impl Work for Containers<'_> {
     fn decide(&self, provider: &dyn DnsProvider, listing: Listing, tracked: &[TrackedRecord]) -> Decision {
         containers::containers(provider, listing, self.evidence(provider.id(), tracked))
     }
+}
+
+/// Says how a person lets go of what a daemon had.
+fn lets_go(daemon: &Origin) -> String {
+    format!("if it is gone for good, `dns-cli orphans disown {daemon}` says so, and what it alone wanted goes")
 }
 
 /// Returns whether names may lie below both, so that both have to say what goes.

@@ -13,7 +13,7 @@ use dnsmgmt_core::tracked::OrphanReason;
 use fixtures::docker::{FakeDocker, container};
 use fixtures::faults::{Fault, On};
 use fixtures::traefik::{FakeTraefik, router};
-use program::{Place, end, moment, record, tell, until};
+use program::{Place, dns_cli, end, moment, record, tell, until};
 use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -61,7 +61,7 @@ async fn what_a_container_wanted_that_is_gone_goes_in_one_run_and_nothing_else()
     place.ours(&["file"], "/etc/lab.toml");
     place.unwanted(&["orphan"]);
     let said = place.says("containers --grace 0s --audit audit.log").await;
-    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(said.status, 3, "one daemon is read by nobody: {said:?}");
     assert!(
         said.err.contains("deleted gone.example.com A 10.0.0.1 at cloud (example.com): no container wants it"),
         "{said:?}"
@@ -77,7 +77,7 @@ async fn what_a_container_wanted_that_is_gone_goes_in_one_run_and_nothing_else()
         ("created".into(), "no container wants it".into(), "gone".into())
     );
     let (json, status) = place.json("containers --grace 0s").await;
-    assert_eq!((json["settled"].as_bool(), json["deleted"].as_u64(), status), (Some(true), Some(0), 0));
+    assert_eq!((json["settled"].as_bool(), json["deleted"].as_u64(), status), (Some(false), Some(0), 3));
 }
 
 #[tokio::test]
@@ -305,15 +305,66 @@ async fn an_emptied_daemon_is_believed_at_the_second_run_over_the_grace_that_is_
 }
 
 #[tokio::test]
-async fn another_daemon_at_the_same_address_judges_nothing_of_the_first() {
+async fn another_daemon_at_the_same_address_judges_nothing_of_the_first_and_that_is_said() {
     let docker = FakeDocker::start("one").await;
+    run(&docker, &["a", "b"]);
     let place = place(&[&docker]).await;
-    place.of_containers(&["a"], "one");
+    place.of_containers(&["a", "b", "c"], "one");
+    let said = place.says("containers --dry-run").await;
+    assert_eq!(said.status, 0, "{said:?}");
+    place.says("containers --grace 0s").await;
+    place.of_containers(&["c"], "one");
+    place.fake.server.forget_calls();
     docker.become_another("two");
     run(&docker, &["b"]);
-    let said = place.says("containers --grace 0s --force").await;
-    assert_eq!((said.status, place.calls().len()), (0, 0), "{said:?}");
-    assert_eq!(place.held(), ["a", "foreign"]);
+    let address = docker.address();
+    for line in ["containers --grace 0s", "--grace 0s", "containers --force"] {
+        let said = place.says(line).await;
+        assert_eq!((said.status, place.calls().len()), (3, 0), "{said:?}");
+        let warning = format!(
+            "docker:one: 3 records are wanted by it, and no source reads it any more (its address {address} is now that of docker:two); if it \
+             is gone for good, `dns-cli orphans disown docker:one` says so"
+        );
+        assert_eq!(said.err.matches(&warning).count(), 1, "{said:?}");
+    }
+    docker.server.faults.always(On::Listing, Fault::ErrorBefore);
+    let said = place.says("containers --grace 0s").await;
+    assert_eq!((said.status, said.err.contains("disown")), (1, true), "the other one is down: {said:?}");
+    docker.server.faults.clear();
+    assert_eq!(place.held(), ["a", "b", "c", "foreign"]);
+
+    let cli = async |line: &str| {
+        let mut command = dns_cli(place.folder.path());
+        command.arg("--config").arg(place.file("dnsmgmt.toml")).args(line.split(' '));
+        let output = command.output().await.expect("dns-cli starts");
+        (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
+    };
+    assert_eq!(cli("orphans disown docker:three --yes").await.1, 5);
+    assert_eq!(cli("orphans disown docker:one#a --yes").await.1, 2);
+    assert!(cli("orphans disown docker:one --dry-run").await.0.contains("would disown a.example.com A 10.0.0.1"));
+    assert_eq!(place.says("containers --grace 0s").await.status, 3, "that changed nothing");
+    assert!(cli("orphans disown docker:one --yes").await.0.contains("3 disowned"));
+    let said = place.says("containers --grace 0s").await;
+    assert_eq!((said.status, place.held()), (0, vec!["b".to_owned(), "foreign".into()]), "{said:?}");
+    assert_eq!(place.says("containers --grace 0s").await.err, "");
+}
+
+#[tokio::test]
+async fn a_disowned_daemon_that_answers_counts_again_and_the_brake_holds_what_it_wanted() {
+    let docker = FakeDocker::start("one").await;
+    run(&docker, &["a"]);
+    let place = place(&[&docker]).await;
+    place.of_containers(&["a", "s0", "s1", "s2", "s3", "s4", "s5"], "one");
+    let daemon = Origin::of_source("docker", "one");
+    let now = moment().now;
+    docker.become_another("two");
+    place.repository().disown(&daemon, now).unwrap();
+    let said = place.says("containers --grace 0s").await;
+    assert_eq!(said.status, 4, "the brake holds them as always: {said:?}");
+    docker.become_another("one");
+    run(&docker, &["a", "s0", "s1", "s2", "s3", "s4", "s5"]);
+    assert_eq!(place.says("containers --force").await.status, 0);
+    assert_eq!((place.repository().disowned().unwrap(), place.held().len()), (vec![], 8));
 }
 
 #[tokio::test]

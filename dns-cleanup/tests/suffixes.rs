@@ -381,7 +381,7 @@ async fn names_of_a_daemon_that_was_not_asked_leave_the_suffix_alone() {
     home.claim("db.docker", Origin::of_source("docker", "two").piece("db"));
     let said = home.cleans("--grace 0s", 3).await;
     assert!(said.contains("docker:two has names there and was not asked"), "{said}");
-    assert!(said.contains("`dns-cli release` gives up what it had"), "{said}");
+    assert!(said.contains("if it is gone for good, `dns-cli orphans disown docker:two` says so"), "{said}");
     assert_eq!(home.held().len(), 3);
 }
 

@@ -29,7 +29,7 @@ pub(crate) use adopt::Adopt;
 pub(crate) use containers::Containers;
 pub(crate) use leases::Leases;
 pub(crate) use named::{Agreement, Named};
-pub(crate) use orphans::{Orphans, OrphansDelete, OrphansList, OrphansRestore};
+pub(crate) use orphans::{Orphans, OrphansDelete, OrphansDisown, OrphansList, OrphansRestore};
 pub(crate) use rebuild::DbRebuild;
 pub(crate) use release::Release;
 pub(crate) use switch::Switch;

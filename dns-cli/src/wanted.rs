@@ -76,7 +76,7 @@ pub(crate) async fn by_zone(
             failures.extend(unreached);
         }
     }
-    for read in &desired.read {
+    for read in desired.read.iter().chain(&desired.gone) {
         for id in repository.providers_of(read)? {
             if let Err(error) = way.revisit(&id).await {
                 failures.push(error.context(format!("{id} holds records that {read} wanted")));

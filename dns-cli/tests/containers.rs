@@ -216,34 +216,29 @@ async fn another_daemon_at_the_same_address_judges_nothing_of_the_first() {
     docker.run([named("b", "10.2.0.1")]);
     lab.settle(0).await;
     assert_eq!(lab.records(), ["a 10.1.0.1", "b 10.2.0.1"]);
+    // A person says that it is gone for good.
+    assert!(lab.ends("orphans disown docker:one --yes", 0).await.0.contains("1 disowned"));
+    assert!(lab.ends("sync", 0).await.0.contains("1 as wanted"));
+    assert_eq!(lab.records(), ["a 10.1.0.1", "b 10.2.0.1"], "its grace begins");
+    lab.settle(0).await;
+    assert_eq!(lab.records(), ["b 10.2.0.1"]);
 }
 
 #[tokio::test]
-async fn two_daemons_with_one_id_are_not_told_apart_and_not_judged() {
-    let (one, two) = (FakeDocker::start("clone").await, FakeDocker::start("other").await);
-    one.run([named("a", "10.1.0.1")]);
-    two.run([named("b", "10.2.0.1")]);
-    let lab = Lab::of_docker(&[&one, &two]);
-    lab.ends("sync", 0).await;
-    two.become_another("clone");
-    two.run([]);
-    let said = lab.settle(1).await;
-    assert!(said.contains(&one.address()) && said.contains(&two.address()) && said.contains("engine-id"), "{said}");
-    assert_eq!(lab.records(), ["a 10.1.0.1", "b 10.2.0.1"]);
-}
-
-#[tokio::test]
-async fn two_sources_with_one_id_are_not_told_apart_either() {
-    let (one, two) = (FakeDocker::start("clone").await, FakeDocker::start("other").await);
-    one.run([named("a", "10.1.0.1")]);
-    two.run([named("b", "10.2.0.1")]);
-    let lab = Lab::new(&format!("\"docker:{}\", \"docker:{}\"", one.address(), two.address()), "");
-    lab.ends("sync", 0).await;
-    two.become_another("clone");
-    two.run([]);
-    let said = lab.settle(1).await;
-    assert!(said.contains(&one.address()) && said.contains(&two.address()) && said.contains("engine-id"), "{said}");
-    assert_eq!(lab.records(), ["a 10.1.0.1", "b 10.2.0.1"]);
+async fn two_daemons_with_one_id_are_not_told_apart_and_not_judged_whatever_sources_they_are_of() {
+    for is_one_source in [true, false] {
+        let (one, two) = (FakeDocker::start("clone").await, FakeDocker::start("other").await);
+        one.run([named("a", "10.1.0.1")]);
+        two.run([named("b", "10.2.0.1")]);
+        let sources = || format!("\"docker:{}\", \"docker:{}\"", one.address(), two.address());
+        let lab = if is_one_source { Lab::of_docker(&[&one, &two]) } else { Lab::new(&sources(), "") };
+        lab.ends("sync", 0).await;
+        two.become_another("clone");
+        two.run([]);
+        let said = lab.settle(1).await;
+        assert!(said.contains(&one.address()) && said.contains(&two.address()) && said.contains("engine-id"), "{said}");
+        assert_eq!(lab.records(), ["a 10.1.0.1", "b 10.2.0.1"]);
+    }
 }
 
 #[tokio::test]

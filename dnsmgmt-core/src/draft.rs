@@ -27,6 +27,8 @@ pub(crate) struct Draft<'a> {
     /// The types that the plan creates at a name, each with its TTL: of thousands of changes only a name's own are looked at.
     coming: BTreeMap<(Name, RecordType), Option<Ttl>>,
     settled: Vec<Outcome>,
+    /// What is known to be ours of what is there, so that nobody takes it for another's.
+    ours: BTreeSet<RecordKey>,
 }
 
 impl<'a> Draft<'a> {
@@ -40,7 +42,13 @@ impl<'a> Draft<'a> {
             leaving: BTreeSet::new(),
             coming: BTreeMap::new(),
             settled: Vec::new(),
+            ours: BTreeSet::new(),
         }
+    }
+
+    /// Says of more of it that it is ours.
+    pub(crate) fn know_ours(&mut self, keys: impl IntoIterator<Item = RecordKey>) {
+        self.ours.extend(keys);
     }
 
     pub(crate) fn provider(&self) -> &'a dyn DnsProvider {
@@ -218,8 +226,11 @@ impl<'a> Draft<'a> {
     /// Says beside how many values a new one will stand, and names the first ones.
     pub(crate) fn beside(&self, record: &Record) -> Option<String> {
         let rtype = record.rtype();
-        let mut values: Vec<String> =
-            self.before.records.rrset(record.name(), &rtype).map(|sibling| sibling.key.data.to_string()).collect();
+        let value = |sibling: &Record| match self.ours.contains(&sibling.key) {
+            true => format!("{} (ours)", sibling.key.data),
+            false => sibling.key.data.to_string(),
+        };
+        let mut values: Vec<String> = self.before.records.rrset(record.name(), &rtype).map(value).collect();
         let more = values.len().saturating_sub(NAMED);
         values.truncate(NAMED);
         let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };

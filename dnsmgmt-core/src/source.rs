@@ -32,6 +32,8 @@ pub struct Desired {
     pub live: Vec<Origin>,
     /// The daemons that were read, each with the address at which it was asked. Their pieces are containers, which come and go.
     pub daemons: Vec<(String, Origin)>,
+    /// Daemons that a person said are gone for good: they want nothing.
+    pub gone: Vec<Origin>,
     /// The containers of these daemons that count, whether they want anything or not.
     pub containers: Vec<Origin>,
     /// Which names containers that count speak of beside those that they want: in a dialect that is switched off, or with an address that is
@@ -83,11 +85,17 @@ impl Desired {
         self.empty.extend(other.empty);
         self.live.extend(other.live);
         self.daemons.extend(other.daemons);
+        self.gone.extend(other.gone);
         self.containers.extend(other.containers);
         self.spoken.extend(other.spoken);
         self.undecided.extend(other.undecided);
         self.failed.extend(other.failed);
         self.zones.extend(other.zones);
+    }
+
+    /// Returns whether an origin is a daemon that was read or is gone for good, or a container of one.
+    pub fn is_of_daemons(&self, origin: &Origin) -> bool {
+        self.daemons.iter().map(|(_, daemon)| daemon).chain(&self.gone).any(|daemon| origin.is_within(daemon))
     }
 
     /// Lets nothing count that was read of a daemon.
@@ -105,7 +113,8 @@ impl Desired {
     /// Returns whether it was read completely what this origin wants.
     pub fn judges(&self, origin: &Origin) -> bool {
         let mut left_out = self.unreadable.iter().chain(&self.undecided);
-        self.read.iter().any(|read| origin.is_within(read)) && !left_out.any(|(piece, _)| origin.is_within(piece))
+        self.read.iter().chain(&self.gone).any(|read| origin.is_within(read))
+            && !left_out.any(|(piece, _)| origin.is_within(piece))
     }
 }
 

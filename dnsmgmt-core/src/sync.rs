@@ -196,6 +196,7 @@ impl<'a> Sync<'a> {
             return;
         }
         let listed = listed.to_vec();
+        self.draft.know_ours(tracked.iter().map(|tracked| tracked.record.key.clone()));
         let claimed = |record: &Record| tracked.iter().copied().find(|tracked| tracked.record.key == record.key);
         let mut wants = Want::merge(wanted);
         wants.iter_mut().for_each(|want| self.spell(want, &listed));

@@ -377,6 +377,16 @@ fn values_of_others_are_shared_with() {
 }
 
 #[test]
+fn what_is_ours_is_not_taken_for_somebody_elses_beside_a_new_value() {
+    let reinstalled = Origin::of_source("docker", "before").piece("web");
+    let situation = Situation::new().ours(record("web.lab.example", "10.22.0.2"), &[reinstalled]);
+    let situation = situation.foreign(record("web.lab.example", "10.22.0.9"));
+    let decision = situation.wants(&file("a"), record("web.lab.example", "10.22.0.3")).decide();
+    let step = decision.plan.steps().next().unwrap();
+    assert_eq!(step.notes, ["stands beside 10.22.0.2 (ours), 10.22.0.9"]);
+}
+
+#[test]
 fn what_is_refused_stands_beside_nothing() {
     let alias = Situation::new()
         .foreign(record("www.lab.example", "CNAME spare.lab.example"))

@@ -43,6 +43,24 @@ pub fn doubt_twins(
     Ok(())
 }
 
+/// Believes a person that daemons are gone for good, unless they answer. Where the look `is_written`, what answers or has nothing left is no more
+/// among them.
+pub fn believe_gone(
+    desired: &mut Desired,
+    repository: &mut DnsRepositoryManager,
+    is_written: bool,
+) -> Result<(), RepositoryError> {
+    for daemon in repository.disowned()? {
+        let answers = desired.daemons.iter().any(|(_, read)| *read == daemon);
+        if !answers && repository.wants_records(&daemon)? > 0 {
+            desired.gone.push(daemon);
+        } else if is_written {
+            repository.forget_disowned(&daemon)?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes what wanted records at its last good run and wants none now for unreadable: a file that was cut short looks the same.
 pub fn doubt_emptied(desired: &mut Desired, repository: &DnsRepositoryManager) -> Result<(), RepositoryError> {
     let emptied = desired.read.iter().chain(&desired.empty).filter(|origin| !desired.live.contains(origin));

@@ -18,6 +18,11 @@ pub(crate) enum Orphans {
     ///
     /// Exits with 5 if no orphan has such a name.
     Delete(OrphansDelete),
+    /// Says that a Docker daemon is gone for good, so that what it alone wanted becomes orphans
+    ///
+    /// The next `sync` or `dns-cleanup containers` deletes them, after their grace and with the brake as always. If the daemon answers
+    /// again, it counts again. Exits with 5 if nothing of ours is wanted by such a daemon.
+    Disown(OrphansDisown),
 }
 
 #[derive(Debug, Args)]
@@ -39,6 +44,15 @@ pub(crate) struct OrphansRestore {
 pub(crate) struct OrphansDelete {
     #[command(flatten)]
     pub(crate) named: Named,
+    #[command(flatten)]
+    pub(crate) agreement: Agreement,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OrphansDisown {
+    /// The daemon, as `docker:` and its id
+    #[arg(value_name = "DAEMON")]
+    pub(crate) daemon: String,
     #[command(flatten)]
     pub(crate) agreement: Agreement,
 }

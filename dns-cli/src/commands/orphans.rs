@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use dnsmgmt_core::by_hand::{ByHand, Selector};
 use dnsmgmt_core::origin::Origin;
 use dnsmgmt_core::plan::{Claim, Reason};
@@ -11,16 +11,16 @@ use dnsmgmt_core::record::Record;
 use dnsmgmt_core::record_set::{Listing, Scope};
 use dnsmgmt_core::report::{Action, Fate, Outcome};
 use dnsmgmt_core::repository::DnsRepositoryManager;
-use dnsmgmt_core::tracked::OrphanReason;
+use dnsmgmt_core::tracked::{OrphanReason, TrackedRecord};
 
-use crate::args::{Named, Orphans, OrphansDelete, OrphansList, OrphansRestore};
+use crate::args::{Named, Orphans, OrphansDelete, OrphansDisown, OrphansList, OrphansRestore};
 use crate::commands::change::{Planned, marks_elsewhere, report};
 use crate::confirm::agree;
 use crate::filter::Filter;
-use crate::output::{Orphan, print_orphans};
+use crate::output::{Became, Claims, Orphan, Row, preview_claims, print_claims, print_orphans};
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::context::{Connected, Context};
-use dnsmgmt_program::exit::Exit;
+use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::output::{Finished, preview};
 
 pub(crate) async fn run(context: &Context, command: Orphans) -> Result<Exit> {
@@ -28,6 +28,7 @@ pub(crate) async fn run(context: &Context, command: Orphans) -> Result<Exit> {
         Orphans::List(args) => list(context, &args),
         Orphans::Restore(args) => restore(context, &args).await,
         Orphans::Delete(args) => delete(context, &args).await,
+        Orphans::Disown(args) => disown(context, &args),
     }
 }
 
@@ -70,6 +71,38 @@ async fn delete(context: &Context, args: &OrphansDelete) -> Result<Exit> {
         finished.push(zone.carry_out(context, &mut repository).await?);
     }
     end(&finished, false, agreement.output)
+}
+
+fn disown(context: &Context, OrphansDisown { daemon, agreement }: &OrphansDisown) -> Result<Exit> {
+    let daemon = Origin::from_text(daemon);
+    if daemon.kind() != Some("docker") || daemon.piece_name().is_some() {
+        bail!(UsageError(format!(
+            "`{daemon}` is no daemon; name one as `docker:` and its id, as `dns-cli why NAME` shows it"
+        )));
+    }
+    let mut repository = context.repository()?;
+    let mut claims = Vec::new();
+    for provider in repository.providers_of(&daemon)? {
+        let mut ours = repository.get_managed_records(&provider, repository.observed(&provider)?)?;
+        ours.retain(|tracked| tracked.origins.iter().any(|origin| origin.is_within(&daemon)));
+        let row = |tracked: &TrackedRecord| {
+            let others = tracked.origins.iter().filter(|origin| !origin.is_within(&daemon));
+            others.fold(Row::of(&tracked.record, Became::Disowned), |row, other| {
+                row.note(format!("{other} wants it too"))
+            })
+        };
+        claims.push(Claims { rows: ours.iter().map(row).collect(), provider });
+    }
+    const NOTHING: &str = "nothing of ours is wanted by that daemon";
+    if agreement.dry_run {
+        return print_claims(&claims, true, agreement.output, NOTHING);
+    }
+    if !claims.is_empty() {
+        agree(agreement.yes, &preview_claims(&claims)?, "nothing was disowned")?;
+        repository.disown(&daemon, context.clock.moment().now)?;
+    }
+    let exit = print_claims(&claims, false, agreement.output, NOTHING);
+    exit.context("the report was not shown, but what it says was done")
 }
 
 /// Prints what became of the orphans.

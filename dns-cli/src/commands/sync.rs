@@ -20,7 +20,7 @@ use crate::output::{SyncReport, Synced, print_plan, print_synced};
 use crate::wanted::{self, Route, Zone};
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::context::Context;
-use dnsmgmt_program::doubt::{Doubt, doubt_emptied, doubt_silenced, doubt_twins};
+use dnsmgmt_program::doubt::{Doubt, believe_gone, doubt_emptied, doubt_silenced, doubt_twins};
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::output::{JsonNotJudged, age};
@@ -78,6 +78,7 @@ impl<'a> Job<'a> {
         if writes {
             repository.see_daemons(&desired.daemons, context.clock.moment().now)?;
         }
+        believe_gone(&mut desired, &mut repository, writes)?;
         doubt_twins(&mut desired, &repository, &wanted::addresses(context, &wishes.source)?)?;
         if !wishes.allow_empty {
             doubt_emptied(&mut desired, &repository)?;

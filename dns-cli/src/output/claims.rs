@@ -42,6 +42,8 @@ pub(crate) enum Became {
     Adopted,
     AlreadyOurs,
     Released,
+    /// The daemon that wants it is gone for good.
+    Disowned,
     /// It was to be released, and could not.
     StillOurs,
     Refused,
@@ -90,13 +92,15 @@ impl Row {
 }
 
 impl Became {
-    const ALL: [Self; 5] = [Self::Adopted, Self::Released, Self::AlreadyOurs, Self::StillOurs, Self::Refused];
+    const ALL: [Self; 6] =
+        [Self::Adopted, Self::Released, Self::Disowned, Self::AlreadyOurs, Self::StillOurs, Self::Refused];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Adopted => "adopted",
             Self::AlreadyOurs => "already ours",
             Self::Released => "released",
+            Self::Disowned => "disowned",
             Self::StillOurs => "still ours",
             Self::Refused => "refused",
         }
@@ -106,6 +110,7 @@ impl Became {
         match self {
             Self::Adopted if dry_run => "would adopt",
             Self::Released if dry_run => "would release",
+            Self::Disowned if dry_run => "would disown",
             Self::Refused => "refused to adopt",
             other => other.as_str(),
         }
@@ -114,8 +119,8 @@ impl Became {
     fn style(self, dry_run: bool) -> Style {
         let colour = match self {
             Self::AlreadyOurs => return Style::new().dimmed(),
-            Self::Adopted | Self::Released if dry_run => AnsiColor::Cyan,
-            Self::Adopted | Self::Released => AnsiColor::Green,
+            Self::Adopted | Self::Released | Self::Disowned if dry_run => AnsiColor::Cyan,
+            Self::Adopted | Self::Released | Self::Disowned => AnsiColor::Green,
             Self::StillOurs | Self::Refused => AnsiColor::Red,
         };
         Style::new().fg_color(Some(colour.into()))

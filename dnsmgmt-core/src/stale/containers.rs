@@ -69,8 +69,8 @@ impl<'a> Evidence<'a> {
     /// Returns whether a container wanted the record, and everybody who did was read at every look.
     fn could_go(&self, tracked: &TrackedRecord) -> bool {
         let is_containers = |look: &Desired| {
-            let is_one = |origin: &Origin| look.daemons.iter().any(|(_, daemon)| origin.is_within(daemon));
-            tracked.origins.iter().any(is_one) && tracked.origins.iter().all(|origin| look.judges(origin))
+            tracked.origins.iter().any(|origin| look.is_of_daemons(origin))
+                && tracked.origins.iter().all(|origin| look.judges(origin))
         };
         tracked.claim.is_some()
             && !self.preserved.covers(tracked.record.name())

@@ -67,8 +67,7 @@ impl Suffix {
             tracked.claim.is_some() && self.is_above(name) && !self.exclude.covers(name)
         });
         let mut origins = below.flat_map(|tracked| &tracked.origins).filter(is_a_daemon);
-        let stranger = origins.find(|origin| !desired.daemons.iter().any(|(_, daemon)| origin.is_within(daemon)))?;
-        Some(stranger.source())
+        origins.find(|origin| !desired.is_of_daemons(origin)).map(Origin::source)
     }
 }
 

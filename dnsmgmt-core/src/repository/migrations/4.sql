@@ -1,4 +1,4 @@
--- Marks that were confirmed: what is deleted was unwanted at two looks at its sources, a whole grace apart; and where daemons answered.
+-- Marks that were confirmed: what is deleted was unwanted at two looks at its sources, a whole grace apart; and which daemons there are.
 
 -- For how long the zone had been observed when a look at the sources last found that nobody wants the record. Marks from before there was this
 -- column are not confirmed yet.
@@ -13,3 +13,9 @@ CREATE TABLE dns_daemons (
     seen_at         TEXT NOT NULL,
     UNIQUE (address, origin)
 ) STRICT;
+
+-- Daemons that a person said are gone for good.
+CREATE TABLE dns_disowned (
+    origin          TEXT PRIMARY KEY,
+    said_at         TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
