@@ -124,7 +124,7 @@ async fn records_follow_containers_at_both_providers_and_the_last_one_goes_too()
         lab.cli("sync").await;
         lab.cleans("containers --grace 0s", 0).await;
         let addresses = with(&[&names("web", web), &names("api", api), &names("job", job)]);
-        assert_eq!(lab.held().await.len(), addresses.len(), "paused and restarted ones keep their names");
+        assert_eq!(lab.held().await, addresses, "paused and restarted ones keep their names");
 
         lab.docker.tell("job", "kill").await;
         lab.docker.wait_for("job", "exited").await;
