@@ -376,6 +376,27 @@ async fn containers_are_shown_with_what_they_want_and_what_is_there() {
 }
 
 #[tokio::test]
+async fn the_daemons_that_the_sources_name_are_those_that_are_shown() {
+    let (one, two, other) =
+        (FakeDocker::start("one").await, FakeDocker::start("two").await, FakeDocker::start("three").await);
+    one.run([named("a", "10.1.0.1")]);
+    two.run([named("b", "10.2.0.1")]);
+    other.run([named("c", "10.3.0.1")]);
+    let sources = format!("\"docker:{}\", \"docker:{}\", \"docker:{}\"", one.address(), two.address(), one.address());
+    let lab = Lab::new(&sources, &format!("[docker]\nhosts = [\"{}\"]\n", other.address()));
+    let (table, said) = lab.ends("containers", 0).await;
+    assert!(table.contains("a.lab.example") && table.contains("b.lab.example"), "{table} {said}");
+    assert!(!table.contains("c.lab.example"), "no source asks it: {table}");
+    for (docker, name) in [(&one, "a"), (&two, "b"), (&other, "c")] {
+        docker.uses(name, json!({}));
+    }
+    let usage = lab.ends("containers --usage -o json", 0).await.0;
+    assert!(usage.contains("\"a\"") && usage.contains("\"b\"") && !usage.contains("\"c\""), "{usage}");
+    let (table, _) = lab.ends(&format!("containers --host {}", other.address()), 0).await;
+    assert!(table.contains("c.lab.example") && !table.contains("a.lab.example"), "{table}");
+}
+
+#[tokio::test]
 async fn a_container_that_ends_while_its_usage_is_asked_is_left_out_and_a_daemon_that_fails_costs_no_other_sample() {
     let docker = FakeDocker::start("one").await;
     docker.run([named("a", "10.1.0.1"), named("gone", "10.1.0.2"), named("b", "10.1.0.3")]);

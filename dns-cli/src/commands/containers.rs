@@ -19,15 +19,17 @@ use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
 
 pub(crate) async fn run(context: &Context, args: Containers) -> Result<Exit> {
-    let docker = Docker::new(context.settings.docker(args.host.as_deref())?);
+    let dockers = dockers(context, args.host.as_deref())?;
     if args.usage {
-        return usage(context, &docker, args.output).await;
+        return usage(context, &dockers, args.output).await;
     }
     let (mut daemons, mut failures) = (Vec::new(), Vec::new());
-    for daemon in docker.look().await {
-        match daemon {
-            Ok(daemon) => daemons.push(daemon),
-            Err(error) => failures.push(Error::from(error)),
+    for docker in &dockers {
+        for daemon in docker.look().await {
+            match daemon {
+                Ok(daemon) => daemons.push(daemon),
+                Err(error) => failures.push(Error::from(error)),
+            }
         }
     }
     let held = Held::look(context, &daemons, &mut failures).await?;
@@ -40,14 +42,25 @@ pub(crate) async fn run(context: &Context, args: Containers) -> Result<Exit> {
     Ok(if failures.is_empty() { Exit::Done } else { Exit::CouldNotRun })
 }
 
+/// Returns the daemon at `host`, else those of the sources, as a synchronisation reads them; where no source is Docker, the configured
+/// ones.
+fn dockers(context: &Context, host: Option<&str>) -> Result<Vec<Docker>> {
+    let settings = &context.settings;
+    let of_sources = if host.is_none() { settings.dockers(&settings.policy().sources)? } else { Vec::new() };
+    let asked = if of_sources.is_empty() { vec![settings.docker(host)?] } else { of_sources };
+    Ok(asked.into_iter().map(Docker::new).collect())
+}
+
 /// Samples what running containers use, writes it down and shows it.
-async fn usage(context: &Context, docker: &Docker, output: ReportFormat) -> Result<Exit> {
+async fn usage(context: &Context, dockers: &[Docker], output: ReportFormat) -> Result<Exit> {
     let mut repository = context.repository()?;
     let (mut samples, mut failures) = (Vec::new(), Vec::new());
-    for sample in docker.usage().await {
-        match sample {
-            Ok(sample) => samples.push(sample),
-            Err(error) => failures.push(Error::from(error)),
+    for docker in dockers {
+        for sample in docker.usage().await {
+            match sample {
+                Ok(sample) => samples.push(sample),
+                Err(error) => failures.push(Error::from(error)),
+            }
         }
     }
     let usages: Vec<_> = samples.iter().map(row).collect();

@@ -1,5 +1,6 @@
 //! Which daemons and proxies are sources: what the file says, and variables where it says nothing.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -37,13 +38,23 @@ impl Settings {
     /// # Errors
     /// If an address or a variable is wrong.
     pub fn daemons(&self, specs: &[String]) -> Result<Vec<docker::Host>, Diagnostic> {
-        let mut daemons = Vec::new();
-        for spec in specs {
-            if let ("docker", address) = kind(spec) {
-                daemons.extend(self.docker(address)?.hosts);
-            }
-        }
-        Ok(daemons)
+        Ok(self.dockers(specs)?.into_iter().flat_map(|docker| docker.hosts).collect())
+    }
+
+    /// Returns for each source that is Docker which daemons it asks, and how it reads labels. A daemon that several sources name is one
+    /// of the first.
+    ///
+    /// # Errors
+    /// If an address or a variable is wrong.
+    pub fn dockers(&self, specs: &[String]) -> Result<Vec<docker::Settings>, Diagnostic> {
+        let mut seen = BTreeSet::new();
+        let of_docker = specs.iter().map(|spec| kind(spec)).filter(|(kind, _)| *kind == "docker");
+        let dockers = of_docker.map(|(_, address)| {
+            let mut docker = self.docker(address)?;
+            docker.hosts.retain(|host| seen.insert(host.address.clone()));
+            Ok(docker)
+        });
+        dockers.collect()
     }
 
     /// Returns whether any source is Docker.
