@@ -529,3 +529,23 @@ async fn a_name_that_no_provider_holds_costs_the_other_containers_nothing() {
         assert_eq!(lab.records(), ["a 10.1.0.1"]);
     }
 }
+
+#[tokio::test]
+async fn a_container_that_asks_for_a_provider_that_there_is_not_is_named_and_costs_the_others_nothing() {
+    let docker = FakeDocker::start("one").await;
+    docker.run([named("a", "10.1.0.1"), named("b", "10.1.0.2")]);
+    let lab = Lab::of_docker(&[&docker]);
+    lab.ends("sync", 0).await;
+    let label = |provider| [("dnsmgmt.name", "b.lab.example"), ("dnsmgmt.provider", provider)];
+    docker.run([container("b", "10.1.0.9", &label("nosuch")), named("c", "10.1.0.3")]);
+    let said = lab.settle(3).await;
+    let about: Vec<&str> = said.lines().filter(|line| line.contains("container b")).collect();
+    assert!(matches!(about[..], [line] if line.contains("`nosuch`") && line.contains("`home`")), "{said}");
+    assert!(!said.contains("was not synchronised"), "it is said once: {said}");
+    assert_eq!(lab.records(), ["b 10.1.0.2", "c 10.1.0.3"], "nothing of it is judged, and the others go on");
+    let (table, _) = lab.ends("containers", 0).await;
+    assert!(table.contains("`nosuch`"), "{table}");
+    docker.run([container("b", "10.1.0.9", &label("zonefile")), named("c", "10.1.0.3")]);
+    lab.settle(0).await;
+    assert_eq!(lab.records(), ["b 10.1.0.9", "c 10.1.0.3"], "a kind names the only one of its kind");
+}

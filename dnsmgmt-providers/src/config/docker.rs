@@ -56,6 +56,7 @@ pub(crate) fn read(top: &Table<'_>) -> Result<Docker, Diagnostic> {
         host: addresses(&table, "host_ip")?,
         answer: answer(&table)?,
         provider: provider(&table)?,
+        providers: None,
         opt_in: table.flag("opt_in")?.unwrap_or(default.opt_in),
         states: words(&table, "states", &State::ALL, State::as_str)?.unwrap_or(default.states),
         unhealthy: table.flag("unhealthy")?.unwrap_or(default.unhealthy),

@@ -72,6 +72,7 @@ impl Settings {
         if rules.host.is_empty() {
             rules.host = self.host_ip()?;
         }
+        rules.providers = Some(self.provider_names()).filter(|names| !names.is_empty());
         let configured = &self.file.docker.hosts;
         let hosts = match address {
             Some(address) => {

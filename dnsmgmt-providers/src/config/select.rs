@@ -1,6 +1,7 @@
 //! Which provider and which zone a command speaks to.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dnsmgmt_core::name::Name;
@@ -247,6 +248,13 @@ impl Settings {
                 Err(Diagnostic::new(message).help(format!("name one of them: {}", names(&of_kind))))
             }
         }
+    }
+
+    /// Returns the names that lead to a provider: the configured ones, and the kinds of which there is one.
+    pub(crate) fn provider_names(&self) -> BTreeSet<String> {
+        let own = self.providers().map(|provider| provider.name.clone());
+        let kinds = Kind::ALL.into_iter().map(Kind::as_str).filter(|kind| self.named(kind, None).is_ok());
+        own.chain(kinds.map(str::to_owned)).collect()
     }
 
     /// Returns the provider to use where none is named, nothing where that depends on the domain.

@@ -159,6 +159,8 @@ pub struct Rules {
     pub answer: Answer,
     /// The configured provider of names whose labels name none.
     pub provider: Option<String>,
+    /// The names by which labels may name a provider; every one where that is not known.
+    pub providers: Option<BTreeSet<String>>,
     /// Whether a container must say `dns.manage=true` before TrafegoDNS' labels, Traefik's rules and its plain name count.
     pub opt_in: bool,
     /// The states in which a container wants its names.
@@ -176,6 +178,7 @@ impl Default for Rules {
             host: Vec::new(),
             answer: Answer::Container,
             provider: None,
+            providers: None,
             opt_in: false,
             states: BTreeSet::from([State::Running, State::Paused, State::Restarting]),
             unhealthy: true,
@@ -333,6 +336,7 @@ impl Ask {
             }
             Content::AddressIfAny => Vec::new(),
         };
+        self.names_known(rules)?;
         let said: Vec<_> = self.attributes.providers.iter().cloned().map(Some).collect();
         let providers = if said.is_empty() { vec![rules.provider.clone()] } else { said };
         let wish = |data: &RecordData, provider: &Option<String>| Wish {
@@ -346,6 +350,18 @@ impl Ask {
             because: self.because.clone(),
         };
         Ok(data.iter().flat_map(|data| providers.iter().map(move |provider| wish(data, provider))).collect())
+    }
+
+    /// Refuses a provider that is not configured: what the container wants has no place then.
+    fn names_known(&self, rules: &Rules) -> Result<(), Problem> {
+        let Some(known) = &rules.providers else { return Ok(()) };
+        let Some(unknown) = self.attributes.providers.iter().find(|name| !known.contains(*name)) else { return Ok(()) };
+        let known = known.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+        let why = format!(
+            "a label asks for the provider {}, and there is none of that name; configured: {known}",
+            shown(unknown)
+        );
+        Err(Problem::Unreadable(why))
     }
 
     /// Returns the addresses of the type that is asked for.

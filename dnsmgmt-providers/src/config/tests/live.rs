@@ -60,6 +60,7 @@ fn every_key_is_read() {
             host: vec![address("192.168.1.2")],
             answer: Answer::Host,
             provider: Some("home".into()),
+            providers: None,
             opt_in: true,
             states: BTreeSet::from([State::Running]),
             unhealthy: false,

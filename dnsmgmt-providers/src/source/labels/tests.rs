@@ -191,6 +191,20 @@ fn what_is_said_of_trafegos_provider_counts_more_than_what_is_said_of_all() {
 }
 
 #[test]
+fn a_provider_that_there_is_not_is_named() {
+    let home = Rules { providers: Some(BTreeSet::from(["home".into()])), ..rules() };
+    wants_by(&home, &["dnsmgmt.name=a.example", "dnsmgmt.provider=home"], &["a.example A 10.0.0.5 at home"]);
+    for labels in
+        [["dnsmgmt.name=a.example", "dnsmgmt.provider=home, nosuch"], ["dns.hostname=a.example", "dns.provider=nosuch"]]
+    {
+        let problem = wishes(&container(&labels), &home);
+        let Err(Problem::Unreadable(why)) = problem else { panic!("{labels:?}: {problem:?}") };
+        assert!(why.contains("`nosuch`") && why.contains("`home`"), "{why}");
+    }
+    wants_by(&home, &["dnsmgmt.provider=nosuch"], &[]);
+}
+
+#[test]
 fn who_must_ask_to_be_managed_says_so() {
     let opt_in = Rules { opt_in: true, suffix: Some(Name::parse("docker").unwrap()), ..rules() };
     let rule = "traefik.http.routers.r.rule=Host(`a.example`)";
