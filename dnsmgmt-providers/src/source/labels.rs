@@ -259,7 +259,7 @@ pub fn spoken(
     let mut names = BTreeSet::new();
     for dialect in Dialect::ALL {
         let is_on = rules.dialects.contains(&dialect);
-        let wants_them = is_heard && is_on && !is_left_out(dialect, container, rules);
+        let wants_them = is_heard && is_on && !is_left_out(dialect, container, rules)?;
         if !wants_them && (is_on || dialect != Dialect::Plain) {
             names.extend(asks(dialect, container, &all)?.into_iter().map(|ask| ask.name));
         }
@@ -278,8 +278,10 @@ fn is_skipped(container: &Container, rules: &Rules) -> Result<bool, String> {
 }
 
 fn asks(dialect: Dialect, container: &Container, rules: &Rules) -> Result<Vec<Ask>, String> {
+    if is_left_out(dialect, container, rules)? {
+        return Ok(Vec::new());
+    }
     match dialect {
-        dialect if is_left_out(dialect, container, rules) => Ok(Vec::new()),
         Dialect::Own => own::asks(container, rules),
         Dialect::Joyride => joyride::asks(container, "joyride.host.name"),
         Dialect::Coredns => joyride::asks(container, "coredns.host.name"),
@@ -290,9 +292,9 @@ fn asks(dialect: Dialect, container: &Container, rules: &Rules) -> Result<Vec<As
 }
 
 /// Returns whether a dialect does not count for a container because that does not say so.
-fn is_left_out(dialect: Dialect, container: &Container, rules: &Rules) -> bool {
+fn is_left_out(dialect: Dialect, container: &Container, rules: &Rules) -> Result<bool, String> {
     let may_be = matches!(dialect, Dialect::Trafego | Dialect::Traefik | Dialect::Plain);
-    may_be && rules.opt_in && !trafego::is_managed(container, rules)
+    Ok(may_be && rules.opt_in && !trafego::is_managed(container, rules)?)
 }
 
 /// A name that is asked for, with what is said about its records.
@@ -385,7 +387,9 @@ fn of_address(address: IpAddr) -> RecordData {
 
 fn addresses(answer: Answer, container: &Container, rules: &Rules) -> Result<Vec<IpAddr>, Problem> {
     let of_host = |why: &str| match rules.host.is_empty() {
-        true => Err(Problem::Unreadable(format!("{why}, and the host's address is not known; name it with `host_ip`"))),
+        true => Err(Problem::Unreadable(format!(
+            "{why}, and the host's address is not known; name it with `host_ip` or HOSTIP"
+        ))),
         false => Ok(rules.host.clone()),
     };
     let networks = match (&container.network, answer) {

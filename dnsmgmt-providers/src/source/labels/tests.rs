@@ -103,7 +103,7 @@ fn joyrides_labels_are_names_of_the_host() {
     assert!(refused(&["joyride.host.name=*.example"]).contains("wildcard"));
     let unknown = Rules { host: Vec::new(), ..rules() };
     let problem = wishes(&container(&["joyride.host.name=a.example"]), &unknown).unwrap_err();
-    assert!(problem.why().contains("host_ip"), "{problem:?}");
+    assert!(problem.why().contains("host_ip") && problem.why().contains("HOSTIP"), "{problem:?}");
 }
 
 #[test]
@@ -217,6 +217,46 @@ fn who_must_ask_to_be_managed_says_so() {
     );
     all.push("dns.manage=true");
     wants_by(&opt_in, &all, &["b.example A 10.9.9.9", "a.example A 10.9.9.9", "web.docker A 10.0.0.5"]);
+}
+
+#[test]
+fn true_and_false_are_read_alike_whoever_says_them() {
+    let value = "dns.content=10.9.9.9";
+    for (word, proxied) in [("false", false), (" False ", false), ("FALSE\n", false), ("true", true), ("TRUE ", true)] {
+        let label = |key: &str| format!("{key}={word}");
+        let expected = format!("a.example A 10.9.9.9 proxied={proxied}");
+        wants(&["dns.hostname=a.example", value, &label("dns.proxied")], &[&expected]);
+        let expected = format!("a.example A 10.0.0.5 proxied={proxied}");
+        wants(&["dnsmgmt.name=a.example", &label("dnsmgmt.proxied")], &[&expected]);
+        let there = ["b.example A 10.9.9.9"];
+        let there = |is_there: bool| if is_there { &there[..] } else { &[] };
+        let name = ["dns.hostname=b.example", value];
+        wants(&[&name[..], &[&label("dns.skip")]].concat(), there(!proxied));
+        wants(&[&name[..], &[&label("dnsmgmt.skip")]].concat(), there(!proxied));
+        let opt_in = Rules { opt_in: true, ..rules() };
+        wants_by(&opt_in, &[&name[..], &[&label("dns.manage")]].concat(), there(proxied));
+        let rule = "traefik.http.routers.r.rule=Host(`b.example`)";
+        wants(&[value, rule, &label("traefik.enable")], there(proxied));
+    }
+    for (word, there) in [("0", false), ("F", false), ("1", true), ("t", true)] {
+        let labels = [value, "traefik.frontend.rule=Host:b.example", &format!("traefik.enable={word}")];
+        wants(&labels, if there { &["b.example A 10.9.9.9"] } else { &[] });
+    }
+    for (key, opt_in) in [("dns.skip", false), ("dnsmgmt.skip", false), ("dns.manage", true), ("traefik.enable", false)]
+    {
+        let label = format!("{key}=yes");
+        let problem = wishes(&container(&["dns.hostname=b.example", value, &label]), &Rules { opt_in, ..rules() });
+        assert!(matches!(&problem, Err(Problem::Unreadable(why)) if why.contains(key)), "{key}: {problem:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_refused_is_told_which_rule_it_breaks() {
+    for name in ["trail-", "-lead", "trail-.example", "*.-lead.example"] {
+        let why = refused(&[&format!("dnsmgmt.name={name}")]);
+        assert!(why.ends_with("no part of it begins or ends with `-`"), "{why}");
+    }
+    assert!(refused(&["dnsmgmt.name=a/b.example"]).contains("only letters"));
 }
 
 #[test]

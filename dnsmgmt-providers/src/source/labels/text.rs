@@ -35,18 +35,16 @@ pub(super) fn host_name(text: &str, wildcard: bool) -> Result<Name, String> {
     let Ok(name) = Name::parse(text) else {
         return wrong("its labels have 1 to 63 letters, digits, `-` or `_`, and all of it 253 characters");
     };
-    let host = |label: &str| {
-        let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-        label.bytes().all(plain) && !label.starts_with('-') && !label.ends_with('-')
-    };
+    let plain = |label: &str| label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
+    let has_edge = |label: &str| label.starts_with('-') || label.ends_with('-');
     let is_number = |label: &str| label.bytes().all(|octet| octet.is_ascii_digit());
     let below_star = name.is_wildcard();
+    let labels = || name.labels().skip(usize::from(below_star));
     match () {
         () if name.is_root() => wrong("it is the root"),
         () if below_star && !wildcard => wrong("a wildcard cannot be asked for here"),
-        () if !name.labels().skip(usize::from(below_star)).all(host) => {
-            wrong("only letters, digits, `-` and `_` can be in it")
-        }
+        () if !labels().all(plain) => wrong("only letters, digits, `-` and `_` can be in it"),
+        () if labels().any(has_edge) => wrong("no part of it begins or ends with `-`"),
         () if below_star && name.labels().count() == 1 => wrong("it would answer for everything"),
         () if name.labels().next_back().is_some_and(is_number) => wrong("its last label is a number, as in an address"),
         () if name.is_tombstone() => wrong("names below it are made up by this program"),
@@ -68,6 +66,7 @@ pub(super) fn words(text: &str) -> Vec<&str> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()
 }
 
+/// Reads `true` or `false`, in any case and with blanks around it.
 pub(super) fn flag(key: &str, text: &str) -> Result<bool, String> {
     match text.trim() {
         word if word.eq_ignore_ascii_case("true") => Ok(true),

@@ -1,13 +1,15 @@
 //! The rules of Traefik's routers, as labels: names of the host on which Traefik listens.
 
+use super::text::flag;
 use super::{Ask, Attributes, Container, Dialect, Rules, rule, shown, trafego};
 
 pub(super) fn asks(container: &Container, rules: &Rules) -> Result<Vec<Ask>, String> {
     // Traefik reads its labels without regard to case.
     let labels = container.labels.iter().map(|(key, text)| (key, key.to_ascii_lowercase(), text));
     let labels: Vec<_> = labels.filter(|(_, lower, _)| lower.starts_with("traefik.")).collect();
-    let is_off = |(_, key, text): &(&String, String, &String)| key == "traefik.enable" && text.trim() == "false";
-    if labels.iter().any(is_off) {
+    if let Some((key, _, text)) = labels.iter().find(|(_, lower, _)| lower == "traefik.enable")
+        && !is_enabled(key, text)?
+    {
         return Ok(Vec::new());
     }
     let spoken = match rules.dialects.contains(&Dialect::Trafego) {
@@ -24,6 +26,15 @@ pub(super) fn asks(container: &Container, rules: &Rules) -> Result<Vec<Ask>, Str
         }
     }
     Ok(asks)
+}
+
+/// Traefik takes a digit and a letter for it too (Go's `strconv.ParseBool`).
+fn is_enabled(key: &str, text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "1" | "t" | "T" => Ok(true),
+        "0" | "f" | "F" => Ok(false),
+        _ => flag(key, text),
+    }
 }
 
 /// `traefik.http.routers.NAME.rule`, `traefik.tcp.routers.NAME.rule`, and of Traefik 1 `traefik.frontend.rule` and

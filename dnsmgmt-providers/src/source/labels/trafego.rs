@@ -23,8 +23,8 @@ pub(super) fn is_skipped(container: &Container, rules: &Rules) -> Result<bool, S
 }
 
 /// Returns whether the container says that it wants to be looked at.
-pub(super) fn is_managed(container: &Container, rules: &Rules) -> bool {
-    Labels::of(container, rules).get("manage").is_some_and(|(_, text)| text.trim() == "true")
+pub(super) fn is_managed(container: &Container, rules: &Rules) -> Result<bool, String> {
+    Labels::of(container, rules).get("manage").map_or(Ok(false), |(key, text)| flag(&key, text))
 }
 
 pub(super) fn asks(container: &Container, rules: &Rules) -> Result<Vec<Ask>, String> {
@@ -122,7 +122,7 @@ impl Spoken {
             attributes: Attributes {
                 ttl: get("ttl").map(|(key, text)| own_ttl(&key, text)).transpose()?,
                 // TrafegoDNS takes everything but this one word for true.
-                proxied: get("proxied").map(|(_, text)| text != "false"),
+                proxied: get("proxied").map(|(key, text)| flag(&key, text).unwrap_or(true)),
                 providers: providers(container)?,
             },
             rtype: get("type").map(|(key, text)| rtype(&key, text)).transpose()?,
