@@ -52,7 +52,6 @@ fn service(job: &Job) -> String {
 # Change it with `systemctl edit {SERVICE}`, which writes beside it.
 [Unit]
 Description=Removal of stale DNS records
-Documentation=man:dns-cleanup(1)
 Wants=network-online.target
 After=network-online.target{}
 
