@@ -139,6 +139,7 @@ fn open<'m>(
     memory: &'m mut Memory,
 ) -> Result<Option<&'m mut DnsRepositoryManager>> {
     let database = context.settings.database_if_any()?;
+    let is_named = database.as_ref().is_some_and(|database| database.named_by.is_a_person());
     let is_there = database.is_some_and(|database| {
         let metadata = database.path.symlink_metadata();
         !metadata.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
@@ -161,16 +162,22 @@ fn open<'m>(
             memory.in_process().map(Some)
         }
         _ if has_suffixes => containers::refuse(context).map(|()| None),
-        (_, Jobs::All) => Ok(None),
+        // Where nobody said that there is a database there may be none yet, and a loop waits for it.
+        (_, Jobs::All) if is_loop || !is_named => Ok(None),
         (_, Jobs::Only(Job::Leases)) => bail!(
             "there is no place for a database, so nothing is deleted: a lease is over only when an earlier run saw the same heartbeat; set \
              DNSMGMT_DB, or let the program go on with --interval"
         ),
-        (_, Jobs::Only(job)) => {
+        (_, jobs) => {
             let database = context.settings.database()?;
-            let what = if job == Job::Containers { "a container's" } else { "an orphan" };
+            let what = match jobs {
+                Jobs::Only(Job::Containers) => "a container's",
+                Jobs::Only(_) => "an orphan",
+                Jobs::All => "ours",
+            };
             bail!(
-                "there is no database at {}, where {} says, so nothing is known to be {what}; `dns-cli sync` makes it",
+                "there is no database at {}, where {} says, so nothing is known to be {what}; `dns-cli sync` makes it, and if there \
+                 was one, what it lies on may not be mounted",
                 database.path.display(),
                 database.named_by,
             )

@@ -274,14 +274,24 @@ async fn an_audit_log_that_cannot_be_written_ends_with_1_after_the_work() {
 }
 
 #[tokio::test]
-async fn without_a_database_there_is_nothing_to_do_and_none_is_made() {
+async fn a_database_that_somebody_names_and_that_is_not_there_is_an_error_and_none_is_made() {
     let place = Place::new().await;
-    let said = place.says("").await;
-    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:?}");
-    let said = place.says("orphans").await;
-    assert_eq!(said.status, 1, "{said:?}");
-    assert!(said.err.contains("there is no database at"), "{said:?}");
+    for line in ["", "orphans"] {
+        let said = place.says(line).await;
+        assert_eq!(said.status, 1, "{line}: {said:?}");
+        assert!(said.err.contains("there is no database at") && said.err.contains("mounted"), "{line}: {said:?}");
+    }
     assert!(!place.file("dnsmgmt.db").exists());
+}
+
+#[tokio::test]
+async fn before_there_is_a_database_where_it_would_be_there_is_nothing_to_do() {
+    let place = Place::new().await;
+    let mut command = dns_cleanup(place.folder.path());
+    command.env_remove("DNSMGMT_DB").env("HOME", place.folder.path());
+    let output = command.arg("--config").arg(place.file("dnsmgmt.toml")).output().await.unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert!(!place.file(".local").exists(), "and none is made");
 }
 
 #[tokio::test]

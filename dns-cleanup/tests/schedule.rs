@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dnsmgmt_core::repository::DnsRepositoryManager;
 use fixtures::dockerd::{Dockerd, Programs};
 use fixtures::systemd::{self, Verdict};
 use program::Place;
@@ -162,6 +163,7 @@ async fn a_line_for_cron_has_a_log_file_that_is_rotated() {
 async fn the_line_for_cron_runs() {
     let machine = Machine::new().await;
     let odd = machine.place.file("it's 100%.db");
+    drop(DnsRepositoryManager::open(&odd).unwrap());
     fs::rename(machine.place.file("dnsmgmt.toml"), machine.place.file("a b.toml")).unwrap();
     let mut command = program::dns_cleanup(machine.place.folder.path());
     command.env("DNSMGMT_DB", &odd).arg("--config").arg(machine.place.file("a b.toml"));

@@ -36,6 +36,13 @@ pub enum NamedBy {
     User,
 }
 
+impl NamedBy {
+    /// Returns whether somebody says that it is there, and not only where it would be.
+    pub fn is_a_person(&self) -> bool {
+        matches!(self, Self::Variable(_) | Self::File(_))
+    }
+}
+
 impl fmt::Display for NamedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
