@@ -44,6 +44,17 @@ async fn install(global: &Global, options: &Options, watchers: &Watchers, instal
     let context = Context::new(global)?;
     let job = Job::new(&context, global, options, watchers, period, install.placed.user)?;
     let texts = if install.cron { cron::texts(&job)? } else { systemd::texts(&job)? };
+    if has_nothing_to_do(&context, install, &places) {
+        bail!(
+            "a timer would find nothing to do, because it knows no variables of yours and there is no dnsmgmt.toml; write one with the \
+             provider in [providers.NAME], and `sources` where containers are among them{}",
+            if install.cron {
+                String::new()
+            } else {
+                format!(", or put the variables into {}", job.environment_file())
+            }
+        );
+    }
     if let Some(unknown) = unknown(&context) {
         complain(&format!(
             "{unknown} not known to a timer: write {}{}",
@@ -59,6 +70,14 @@ async fn install(global: &Global, options: &Options, watchers: &Watchers, instal
         None if !install.cron => start(install.placed.user),
         _ => Ok(Exit::Done),
     }
+}
+
+/// Returns whether a timer would be told of no provider. On another machine, whose files are below a folder, something may be configured
+/// that is not known here; what only variables configure here is not.
+fn has_nothing_to_do(context: &Context, install: &Install, places: &Places) -> bool {
+    let is_elsewhere = install.placed.dir.is_some() && context.settings.providers().next().is_none();
+    let has_variables = !install.cron && places.environment.exists();
+    context.settings.path().is_none() && !has_variables && !is_elsewhere
 }
 
 /// Returns what the environment says here, if it says anything that a timer would have to know.
@@ -114,6 +133,9 @@ async fn dry_run(context: &Context, options: &Options, period: &Period) -> Resul
 fn remove(placed: &Placed) -> Result<Exit> {
     let places = Places::of(placed)?;
     let ours: Vec<&File> = places.all().filter(|file| is_ours(&file.path).unwrap_or(false)).collect();
+    if places.all().all(|file| !file.path.exists()) {
+        print_lines(["there was no schedule".into()])?;
+    }
     let has_timer = ours.iter().any(|file| file.path.ends_with(systemd::TIMER));
     if has_timer && placed.dir.is_none() && is_running() {
         systemctl(placed.user, &["disable", "--now", systemd::TIMER])?;

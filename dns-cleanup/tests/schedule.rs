@@ -101,6 +101,8 @@ async fn a_service_and_a_timer_are_written_after_a_dry_run_and_systemd_is_happy(
     assert_eq!(removed.status, 0, "{removed:?}");
     assert_eq!(machine.files(), [""; 0]);
     assert_eq!(machine.schedule("show").await.status, 5);
+    let again = machine.schedule("remove").await;
+    assert_eq!((again.status, again.out.as_str()), (0, "there was no schedule\n"), "{again:?}");
 }
 
 #[tokio::test]
@@ -311,4 +313,29 @@ async fn variables_about_sources_that_a_timer_would_not_know_are_named() {
     );
     let said = machine.schedule("install").await;
     assert!(!said.err.contains("not known to a timer"), "{said:?}");
+}
+
+#[tokio::test]
+async fn what_variables_alone_configure_is_not_left_to_a_timer_that_does_not_know_them() {
+    let machine = Machine::new().await;
+    let install = |cron: bool| {
+        let mut command = program::dns_cleanup(machine.place.folder.path());
+        command.env("CF_API_TOKEN", "t").env("CF_API_URL", machine.place.fake.url()).current_dir("/");
+        command.args(["schedule", "install"]).args(cron.then_some("--cron"));
+        command.arg("--dir").arg(machine.place.file("root"));
+        command
+    };
+    for cron in [false, true] {
+        let output = install(cron).output().await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for word in ["dnsmgmt.toml", "[providers.NAME]", "`sources`"] {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+        assert_eq!(said.contains("dns-cleanup.env"), !cron, "cron reads no such file: {said}");
+        assert_eq!(machine.files(), [""; 0]);
+    }
+    fs::create_dir_all(machine.file("etc/dnsmgmt")).unwrap();
+    fs::write(machine.file("etc/dnsmgmt/dns-cleanup.env"), "CF_API_TOKEN=t\n").unwrap();
+    assert!(install(false).output().await.unwrap().status.success(), "the service reads them there");
 }

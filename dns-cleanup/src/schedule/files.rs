@@ -27,6 +27,8 @@ pub(super) struct File {
 #[derive(Debug)]
 pub(super) struct Places {
     root: PathBuf,
+    /// Where variables for the service can stand.
+    pub(super) environment: PathBuf,
     pub(super) systemd: Vec<File>,
     /// The line for cron, and what rotates its log; none where they are a user's.
     pub(super) cron: Vec<File>,
@@ -35,15 +37,17 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn of(placed: &Placed) -> Result<Self> {
         let root = placed.dir.clone().unwrap_or_else(|| "/".into());
-        let units = match (placed.user, &placed.dir) {
-            (false, _) => root.join("etc/systemd/system"),
-            (true, Some(dir)) => dir.join(".config/systemd/user"),
-            (true, None) => user_units()?,
+        let config = match (placed.user, &placed.dir) {
+            (false, _) => root.join("etc"),
+            (true, Some(dir)) => dir.join(".config"),
+            (true, None) => user_config()?,
         };
+        let units = config.join(if placed.user { "systemd/user" } else { "systemd/system" });
+        let environment = config.join("dnsmgmt/dns-cleanup.env");
         let file = |path: PathBuf| File { path };
         let systemd = [SERVICE, TIMER].map(|unit| file(units.join(unit))).into();
         let cron = ["etc/cron.d/dns-cleanup", "etc/logrotate.d/dns-cleanup"].map(|path| file(root.join(path)));
-        Ok(Self { root, systemd, cron: if placed.user { Vec::new() } else { cron.into() } })
+        Ok(Self { root, environment, systemd, cron: if placed.user { Vec::new() } else { cron.into() } })
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &File> {
@@ -94,12 +98,11 @@ fn make_log(path: &Path) -> io::Result<()> {
     fs::OpenOptions::new().append(true).create(true).mode(0o640).open(path).map(drop)
 }
 
-/// Where systemd reads a user's units (systemd.unit(5)).
+/// Where a user's configuration is, and in `systemd/user` of it the units (systemd.unit(5)).
 #[expect(clippy::disallowed_methods, reason = "the one place where this program asks for the user's folders")]
-fn user_units() -> Result<PathBuf> {
+fn user_config() -> Result<PathBuf> {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
     let folder = |name| std::env::var_os(name).map(PathBuf::from).and_then(absolute);
     let config = folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")));
-    let config = config.context("there is no home, so there is no place for a user's units")?;
-    Ok(config.join("systemd/user"))
+    config.context("there is no home, so there is no place for a user's units")
 }
