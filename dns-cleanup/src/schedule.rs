@@ -1,5 +1,6 @@
 //! `dns-cleanup schedule`: lets a timer do the clean-up.
 
+mod access;
 mod cron;
 mod files;
 mod job;
@@ -66,6 +67,11 @@ async fn install(global: &Global, options: &Options, watchers: &Watchers, instal
     dry_run(&context, options, &period).await?;
     let written = places.write(wanted, texts)?;
     print_lines(written.iter().map(|path| format!("wrote {}", path.display())))?;
+    if !install.cron && !install.placed.user {
+        print_lines(job.capabilities.iter().filter_map(|(capability, path)| {
+            Some(format!("the service keeps {capability}: root could not use {} without it", path.as_ref()?.display()))
+        }))?;
+    }
     match install.placed.dir {
         None if !install.cron => start(install.placed.user),
         _ => Ok(Exit::Done),

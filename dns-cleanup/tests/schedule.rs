@@ -339,3 +339,57 @@ async fn what_variables_alone_configure_is_not_left_to_a_timer_that_does_not_kno
     fs::write(machine.file("etc/dnsmgmt/dns-cleanup.env"), "CF_API_TOKEN=t\n").unwrap();
     assert!(install(false).output().await.unwrap().status.success(), "the service reads them there");
 }
+
+/// The dry run of `install` may do what the service may not: it is root with all that root may.
+#[tokio::test]
+async fn the_service_can_use_what_another_user_keeps_to_themselves() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can give files away, so what the service may do to others' is not known");
+        return;
+    }
+    let give = |path: &Path| std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
+    // What belongs to the other user, beside the folder; and what the service keeps for it.
+    for (theirs, kept) in [
+        (&["dnsmgmt.toml", "token"][..], "CAP_DAC_READ_SEARCH"),
+        (&["dnsmgmt.toml", "token", "dnsmgmt.db", "audit.log"], "CAP_CHOWN CAP_DAC_OVERRIDE"),
+        (&[], ""),
+    ] {
+        let machine = Machine::new().await;
+        machine.place.unwanted(&["stale"]);
+        let config = fs::read_to_string(machine.place.file("dnsmgmt.toml")).unwrap();
+        let token = format!("token = \"{}\"", machine.place.fake.token);
+        fs::write(machine.place.file("dnsmgmt.toml"), config.replace(&token, "token_file = \"token\"")).unwrap();
+        fs::write(machine.place.file("token"), &machine.place.fake.token).unwrap();
+        fs::write(machine.place.file("audit.log"), "").unwrap();
+        let folder = machine.place.file("home");
+        fs::create_dir(&folder).unwrap();
+        let path = |name: &str| if theirs.contains(&name) { folder.join(name) } else { machine.place.file(name) };
+        for name in theirs {
+            fs::rename(machine.place.file(name), path(name)).unwrap();
+            fs::set_permissions(path(name), fs::Permissions::from_mode(0o600)).unwrap();
+            give(&path(name));
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        give(&folder);
+        let mut command = program::dns_cleanup(machine.place.folder.path());
+        command.env("DNSMGMT_DB", path("dnsmgmt.db")).arg("--config").arg(path("dnsmgmt.toml"));
+        command.args(["--grace", "0s", "--audit"]).arg(path("audit.log"));
+        let output =
+            command.args(["schedule", "install", "--dir"]).arg(machine.place.file("root")).output().await.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let service = machine.text(UNITS[0]);
+        assert!(service.lines().any(|line| line == format!("CapabilityBoundingSet={kept}")), "{theirs:?}: {service}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        for capability in kept.split_whitespace() {
+            assert!(said.contains(&format!("the service keeps {capability}: root could not use ")), "{said}");
+        }
+        let some: Vec<String> = kept.split_whitespace().map(|name| name.replace("CAP_", ",+").to_lowercase()).collect();
+        let start = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+        let mut command = tokio::process::Command::new("setpriv");
+        command.arg(format!("--bounding-set=-all{}", some.concat())).args(["--inh-caps=-all", "--no-new-privs"]);
+        command.args(start.split(' ')).env_clear().env("DNSMGMT_DB", path("dnsmgmt.db"));
+        let output = command.env("PATH", "/usr/bin:/bin").output().await.unwrap();
+        assert!(output.status.success(), "{theirs:?}: {output:?}");
+        assert_eq!(machine.place.held(), ["foreign"], "{theirs:?}");
+    }
+}

@@ -43,7 +43,7 @@ pub use open::open;
 #[cfg(feature = "config")]
 use open::unreadable;
 #[cfg(feature = "config")]
-pub(crate) use open::{is_live, within};
+pub(crate) use open::{is_live, path, within};
 
 pub(crate) fn failed(source: &str, problem: impl ToString) -> SourceError {
     SourceError { source_name: source.into(), problem: problem.to_string(), hint: None }

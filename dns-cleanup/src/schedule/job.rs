@@ -1,6 +1,6 @@
 //! What a timer is to start, how often, and what it needs for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use dnsmgmt_program::exit::UsageError;
 use dnsmgmt_program::log::LogFormat;
 use dnsmgmt_providers::config::{Kind, NamedBy};
 
+use super::access::{self, Access};
 use crate::args::Options;
 
 /// The folder that systemd makes for `StateDirectory=dnsmgmt`.
@@ -31,9 +32,11 @@ pub(super) struct Job {
     pub(super) writable: BTreeSet<PathBuf>,
     /// Whether it asks a daemon of this machine.
     pub(super) has_socket: bool,
-    /// What it may do that root may, to files that belong to others.
-    pub(super) capabilities: BTreeSet<&'static str>,
+    /// What it may do that root may, to files that belong to others, each with the file that it is for; none where it is for any.
+    pub(super) capabilities: Capabilities,
 }
+
+type Capabilities = BTreeMap<&'static str, Option<PathBuf>>;
 
 /// How often: a whole part of an hour or of a day, so that a calendar can say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,18 +95,26 @@ impl Job {
         let metrics = metrics.map(|folder| context.folder.join(folder));
         writable.extend(metrics.clone());
         let zone_files = zone_files(context);
-        let mut capabilities = BTreeSet::new();
+        let daemons = context.settings.daemons(&context.settings.policy().sources)?;
+        let sockets = daemons.iter().filter_map(|host| host.address.strip_prefix("unix://").map(PathBuf::from));
+        let sockets: Vec<PathBuf> = sockets.collect();
+        let has_socket = !sockets.is_empty();
+        let certificates = daemons.iter().filter_map(|host| host.tls.clone());
+        let certificates =
+            certificates.flat_map(|folder| ["ca.pem", "cert.pem", "key.pem"].map(|file| folder.join(file)));
+        let own =
+            database_files(context)?.into_iter().chain(audit.clone()).chain(writable.iter().cloned()).chain(sockets);
+        let read = context.settings.path().into_iter().map(Path::to_owned).chain(context.settings.files_named());
+        let read = read.map(|path| context.folder.join(path)).chain(certificates);
+        let mut capabilities = closed(own, read);
+        if let Some(path) = database_files(context)?.into_iter().find(|path| is_anothers(path)) {
+            // SQLite gives what it makes beside a database to the owner of that, so that they can go on using it.
+            capabilities.insert("CAP_CHOWN", Some(path));
+        }
         if !zone_files.is_empty() {
-            capabilities.extend(["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"]);
+            capabilities.extend(["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"].map(|capability| (capability, None)));
         }
         writable.extend(zone_files);
-        let daemons = context.settings.daemons(&context.settings.policy().sources)?;
-        let sockets = || daemons.iter().filter_map(|host| host.address.strip_prefix("unix://").map(Path::new));
-        let has_socket = sockets().next().is_some();
-        let certificates = daemons.iter().filter_map(|host| host.tls.as_deref());
-        if sockets().chain(certificates).chain(metrics.as_deref()).any(is_anothers) {
-            capabilities.insert("CAP_DAC_OVERRIDE");
-        }
         writable.remove(Path::new(STATE));
         let arguments = arguments(context, global, options, watchers, audit.as_deref())?;
         Ok(Self { program, arguments, period, user, database, writable, has_socket, capabilities })
@@ -139,8 +150,29 @@ fn zone_files(context: &Context) -> BTreeSet<PathBuf> {
     endpoints.filter_map(|endpoint| Some(Path::new(endpoint.strip_prefix("file:")?).parent()?.to_owned())).collect()
 }
 
-/// Returns whether a socket or a folder belongs to another user than root, as that of a Docker without root does, or one of metrics: then root
-/// may not use it without a capability.
+/// Returns the database, and what SQLite has beside it.
+fn database_files(context: &Context) -> Result<Vec<PathBuf>> {
+    let Some(database) = context.settings.database_if_any()? else { return Ok(Vec::new()) };
+    let path = context.folder.join(database.path);
+    let beside = ["-wal", "-shm"].map(|end| {
+        let mut beside = path.clone().into_os_string();
+        beside.push(end);
+        PathBuf::from(beside)
+    });
+    Ok([path].into_iter().chain(beside).filter(|file| file.exists()).collect())
+}
+
+/// Returns what root needs beside its own user's rights to write to the first and to read the others.
+fn closed(written: impl IntoIterator<Item = PathBuf>, read: impl IntoIterator<Item = PathBuf>) -> Capabilities {
+    let is_closed = |access| move |path: &PathBuf| access::is_closed(path, access);
+    if let Some(path) = written.into_iter().find(is_closed(Access::Write)) {
+        return Capabilities::from([("CAP_DAC_OVERRIDE", Some(path))]);
+    }
+    let read = read.into_iter().find(is_closed(Access::Read));
+    read.map(|path| ("CAP_DAC_READ_SEARCH", Some(path))).into_iter().collect()
+}
+
+/// Returns whether it belongs to another user than root.
 fn is_anothers(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.uid() != 0)
 }

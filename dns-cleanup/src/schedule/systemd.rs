@@ -84,7 +84,7 @@ UMask=0027
             text.push_str(&format!("ReadWritePaths={}\n", quoted(&format!("-{}", shown(folder)))));
         }
         text.push_str(HARDENED);
-        let capabilities: Vec<&str> = job.capabilities.iter().copied().collect();
+        let capabilities: Vec<&str> = job.capabilities.keys().copied().collect();
         text.push_str(&format!("CapabilityBoundingSet={}\n", capabilities.join(" ")));
     }
     text + FILTERED

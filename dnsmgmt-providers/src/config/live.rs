@@ -12,7 +12,7 @@ use super::vars::{
     DOCKER_CERT_PATH, DOCKER_HOST, DOCKER_TLS_VERIFY, HOSTIP, SOURCES, TRAEFIK_API_PASSWORD, TRAEFIK_API_URL,
     TRAEFIK_API_USERNAME,
 };
-use super::{Settings, check};
+use super::{Provider, Settings, check};
 use crate::source::{self, docker, is_live, traefik};
 
 impl Settings {
@@ -55,6 +55,15 @@ impl Settings {
             Ok(docker)
         });
         dockers.collect()
+    }
+
+    /// Returns the files that the configuration says are to be read: those that hold secrets, and sources.
+    pub fn files_named(&self) -> Vec<PathBuf> {
+        let of_providers = self.file.providers.iter().filter_map(Provider::secret);
+        let of_traefik = self.file.traefik.iter().filter_map(|traefik| Some(&traefik.login.as_ref()?.password));
+        let secrets = of_providers.chain(of_traefik).filter_map(|secret| Some(secret.file()?.0.to_owned()));
+        let sources = self.policy().sources.iter().filter_map(|spec| source::path(spec)).map(PathBuf::from);
+        secrets.chain(sources).collect()
     }
 
     /// Returns whether any source is Docker.

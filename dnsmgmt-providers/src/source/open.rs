@@ -34,6 +34,11 @@ pub(crate) fn is_live(spec: &str) -> bool {
     matches!(spec.split_once(':').map_or(spec, |(kind, _)| kind), "docker" | "traefik")
 }
 
+/// Returns the path of a source that is a file or a folder.
+pub(crate) fn path(spec: &str) -> Option<&str> {
+    (!is_live(spec)).then(|| split(spec).1)
+}
+
 /// Returns the same source for any other base: its relative path is one within `base` from now on.
 pub(crate) fn within(spec: &str, base: &Path) -> String {
     if is_live(spec) {
