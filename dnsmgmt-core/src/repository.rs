@@ -398,7 +398,7 @@ fn owner_id(connection: &Connection) -> Result<Option<String>, Failure> {
 fn open_or_make(path: &Path) -> Result<Connection, RepositoryError> {
     let failed = |doing, path: &Path| {
         let path = path.to_owned();
-        move |source| RepositoryError::File { doing, path, source }
+        move |answer| RepositoryError::File { doing, path, answer }
     };
     let is_new = match fs::metadata(path) {
         Ok(_) => false,
@@ -416,7 +416,10 @@ fn open_or_make(path: &Path) -> Result<Connection, RepositoryError> {
     }
     // SQLite opens for reading what it may not write.
     if connection.is_readonly("main").unwrap_or(false) {
-        return Err(failed("write to the database", path)(io::ErrorKind::PermissionDenied.into()));
+        drop(connection);
+        let answer = fs::OpenOptions::new().write(true).open(path).err();
+        let answer = answer.unwrap_or_else(|| io::ErrorKind::PermissionDenied.into());
+        return Err(failed("write to the database", path)(answer));
     }
     Ok(connection)
 }
@@ -451,7 +454,7 @@ fn use_wal(connection: &Connection) -> Result<(), Failure> {
 /// SQLite says only that it could not open a file; the operating system says why.
 fn not_opened(path: &Path, error: rusqlite::Error) -> RepositoryError {
     match fs::File::open(path) {
-        Err(source) => RepositoryError::File { doing: "open the database", path: path.to_owned(), source },
+        Err(answer) => RepositoryError::File { doing: "open the database", path: path.to_owned(), answer },
         Ok(_) => Failure::from(error).at(path, "open a connection"),
     }
 }

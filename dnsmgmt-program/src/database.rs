@@ -52,7 +52,7 @@ impl IfAny {
 /// Says beside what the operating system answered what that means for the place of the database.
 pub fn explain(error: RepositoryError, database: &Database) -> Error {
     let (kind, in_its_place) = match &error {
-        RepositoryError::File { source, path, .. } => (source.kind(), *path == database.path),
+        RepositoryError::File { answer, path, .. } => (answer.kind(), *path == database.path),
         _ => return error.into(),
     };
     let named_by = &database.named_by;
@@ -63,6 +63,10 @@ pub fn explain(error: RepositoryError, database: &Database) -> Error {
         io::ErrorKind::PermissionDenied if in_its_place => format!(
             "the database is where {named_by} says and you may not use it; become its owner, or name another with `DNSMGMT_DB`"
         ),
+        io::ErrorKind::ReadOnlyFilesystem if in_its_place => format!(
+            "the database is where {named_by} says, on a file system that is read-only; mount that for writing, or name another place with \
+             `DNSMGMT_DB`"
+        ),
         _ => format!("the database cannot be where {named_by} says; name another place with `DNSMGMT_DB`"),
     };
     Error::from(error).context(explained)
@@ -70,10 +74,36 @@ pub fn explain(error: RepositoryError, database: &Database) -> Error {
 
 /// Returns whether there was none, and its folder could not be made.
 fn has_no_folder(error: &RepositoryError, database: &Database) -> bool {
-    let RepositoryError::File { path, source, .. } = error else { return false };
-    *path != database.path || source.kind() == io::ErrorKind::NotADirectory
+    let RepositoryError::File { path, answer, .. } = error else { return false };
+    *path != database.path || answer.kind() == io::ErrorKind::NotADirectory
 }
 
 fn warn(error: &Error) {
     complain(&format!("going on without the database: {error:#}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::failure::explained;
+
+    fn said(kind: io::ErrorKind) -> String {
+        let database = Database { path: "/d.db".into(), named_by: NamedBy::Variable("`DNSMGMT_DB`".into()) };
+        let path = PathBuf::from("/d.db");
+        explained(&explain(
+            RepositoryError::File { doing: "write to the database", path, answer: kind.into() },
+            &database,
+        ))
+    }
+
+    #[test]
+    fn what_keeps_a_database_from_being_written_is_said_once_with_what_to_do() {
+        let denied = said(io::ErrorKind::PermissionDenied);
+        assert!(denied.contains("become its owner"), "{denied}");
+        assert_eq!(denied.matches("permission denied").count(), 1, "{denied}");
+        let fixed = said(io::ErrorKind::ReadOnlyFilesystem);
+        assert!(fixed.contains("mount that for writing") && !fixed.contains("owner"), "{fixed}");
+    }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 /// Why the database could not be used: what was being done, to which file, what came back, what to do next.
 ///
@@ -67,6 +68,14 @@ pub enum RepositoryError {
         /// How long this one waited, in seconds.
         waited: u64,
     },
+    /// There is no room for what was to be written.
+    #[error("could not {doing} in the database {}: there is no room left where it lies; make some and try again", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// What was being done, to be read behind "could not".
+        doing: &'static str,
+    },
     /// A stored row that is not what was stored.
     #[error("row {id} of {table} in the database {} cannot be read: {problem}; `dns-cli db check` looks at the whole file", path.display())]
     Row {
@@ -98,24 +107,24 @@ pub enum RepositoryError {
         expected: &'static str,
     },
     /// The operating system said no.
-    #[error("could not {doing} {}: {source}", path.display())]
+    #[error("could not {doing} {}: {answer}", path.display())]
     File {
         /// What was being done, to be read behind "could not".
         doing: &'static str,
         /// To what.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        answer: io::Error,
     },
     /// Anything else that SQLite answered.
-    #[error("could not {doing} in the database {}: {source}", path.display())]
+    #[error("could not {doing} in the database {}: {answer}", path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,
         /// What was being done, to be read behind "could not".
         doing: &'static str,
         /// What SQLite answered.
-        source: rusqlite::Error,
+        answer: rusqlite::Error,
     },
 }
 
@@ -143,14 +152,19 @@ impl Failure {
         match self {
             Self::Row { table, id, problem } => RepositoryError::Row { path, table, id, problem },
             Self::Absent(what) => RepositoryError::Absent { path, what },
-            Self::Sqlite(source) => match source.sqlite_error_code() {
+            Self::Sqlite(answer) => match answer.sqlite_error_code() {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                    RepositoryError::Damaged { path, problem: problem(&source) }
+                    RepositoryError::Damaged { path, problem: problem(&answer) }
                 }
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                     RepositoryError::Busy { path, doing, waited: PATIENCE }
                 }
-                _ => RepositoryError::Sqlite { path, doing, source },
+                Some(ErrorCode::DiskFull) => RepositoryError::Full { path, doing },
+                // The memory that programs share is a file too, and SQLite does not say why that could not grow.
+                _ if answer.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) => {
+                    RepositoryError::Full { path, doing }
+                }
+                _ => RepositoryError::Sqlite { path, doing, answer },
             },
         }
     }
@@ -162,5 +176,39 @@ pub(crate) fn problem(error: &rusqlite::Error) -> String {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rusqlite::Connection;
+
+    use super::*;
+
+    fn said(error: rusqlite::Error) -> String {
+        Failure::from(error).at(Path::new("/d.db"), "write").to_string()
+    }
+
+    #[test]
+    fn a_full_disk_is_called_one() {
+        let full = Connection::open_in_memory().unwrap();
+        full.execute_batch("CREATE TABLE t (x)").unwrap();
+        full.pragma_update(None, "max_page_count", 2).unwrap();
+        let error = full.execute("INSERT INTO t VALUES (zeroblob(1000000))", []).unwrap_err();
+        let shared = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(SQLITE_IOERR_SHMSIZE), None);
+        for error in [error, shared] {
+            let said = said(error);
+            assert!(said.starts_with("could not write in the database /d.db: there is no room left"), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_was_answered_is_not_a_cause_beside_the_error_that_says_it() {
+        let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(10), Some("disk I/O error".into()));
+        let error = Failure::from(error).at(Path::new("/d.db"), "write");
+        assert!(error.to_string().contains("disk I/O error"), "{error}");
+        assert!(std::error::Error::source(&error).is_none());
     }
 }

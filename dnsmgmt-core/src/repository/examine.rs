@@ -50,7 +50,7 @@ pub fn examine(path: &Path) -> Result<Examination, RepositoryError> {
 pub fn back_up(path: &Path, target: &Path) -> Result<(), RepositoryError> {
     let failed = |doing, path: &Path| {
         let path = path.to_owned();
-        move |source| RepositoryError::File { doing, path, source }
+        move |answer| RepositoryError::File { doing, path, answer }
     };
     if fs::symlink_metadata(target).is_ok() {
         return Err(failed("write the backup", target)(io::ErrorKind::AlreadyExists.into()));
@@ -113,7 +113,7 @@ fn rows(connection: &Connection, schema: &Schema) -> Result<Vec<(String, u64)>, 
 }
 
 fn open_to_read(path: &Path) -> Result<Connection, RepositoryError> {
-    let missing = |source| RepositoryError::File { doing: "read the database", path: path.to_owned(), source };
+    let missing = |answer| RepositoryError::File { doing: "read the database", path: path.to_owned(), answer };
     fs::metadata(path).map_err(missing)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| super::not_opened(path, error))?;

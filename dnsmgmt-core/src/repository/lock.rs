@@ -23,7 +23,7 @@ impl ProviderLock {
     /// Takes the lock on a provider, by its configured name, in the database at that path; `program` is what others are told.
     pub fn try_acquire(database: &Path, provider: &str, program: &str) -> Result<Self, LockError> {
         let path = lock_path(database, provider);
-        let failed = |source| LockError::File { path: path.clone(), source };
+        let failed = |answer| LockError::File { path: path.clone(), answer };
         let mut options = OpenOptions::new();
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -69,12 +69,12 @@ pub enum LockError {
         holder: String,
     },
     /// The file of the lock could not be used.
-    #[error("could not lock {}: {source}", path.display())]
+    #[error("could not lock {}: {answer}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// What the operating system answered.
-        source: io::Error,
+        answer: io::Error,
     },
 }
 

@@ -167,8 +167,8 @@ impl Schema {
         for Missing { what, sql } in missing {
             transaction.execute_batch(&sql).map_err(|error| {
                 match Failure::from(error).at(path, "complete the schema") {
-                    RepositoryError::Sqlite { path, source, .. } => {
-                        RepositoryError::Incomplete { path, part: what, problem: problem(&source) }
+                    RepositoryError::Sqlite { path, answer, .. } => {
+                        RepositoryError::Incomplete { path, part: what, problem: problem(&answer) }
                     }
                     other => other,
                 }
