@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use dnsmgmt_core::provider::{Answer, Change, Group, ProviderError, Reaction};
-use dnsmgmt_core::record::RecordType;
+use dnsmgmt_core::record::{Record, RecordType};
 use dnsmgmt_core::record_set::RecordSet;
 use domain::base::Message;
 use domain::base::iana::Opcode;
@@ -58,7 +58,7 @@ impl Rfc2136 {
     /// Returns an error if the key may not change the zone, found out by a message that changes nothing.
     pub(super) async fn may_change(&self) -> Result<(), ProviderError> {
         self.ask_one(&Update::default()).await.map_err(|refusal| {
-            self.context(Asked::Update { adds_mx: false })
+            self.context(Asked::Update { adds_mx: false, adds_no_host: false })
                 .error(format_args!("change the zone {}", self.id.zone), &refusal)
         })
     }
@@ -194,7 +194,8 @@ impl Rfc2136 {
     }
 
     fn error(&self, group: &Group, refusal: &Refusal) -> ProviderError {
-        self.context(Asked::Update { adds_mx: adds_mx(group) }).error(doing(group), refusal)
+        let (adds_mx, adds_no_host) = (adds_mx(group), adds_no_host(group));
+        self.context(Asked::Update { adds_mx, adds_no_host }).error(doing(group), refusal)
     }
 
     fn unasked(&self, group: &Group, unasked: Unasked) -> Answer {
@@ -213,9 +214,19 @@ fn is_answer(message: &Message<Vec<u8>>) -> bool {
 }
 
 fn adds_mx(group: &Group) -> bool {
-    group.changes.iter().any(|change| match change {
-        Change::Create(new) | Change::Replace { new, .. } => new.rtype() == RecordType::Mx,
-        Change::Delete(_) => false,
+    added(group).any(|new| new.rtype() == RecordType::Mx)
+}
+
+/// Returns whether it gives an address or mail to a name that is none of a host (RFC 952).
+fn adds_no_host(group: &Group) -> bool {
+    let is_of_host = |new: &&Record| new.rtype().is_address() || new.rtype() == RecordType::Mx;
+    added(group).filter(is_of_host).any(|new| new.name().as_str().contains('_'))
+}
+
+fn added(group: &Group) -> impl Iterator<Item = &Record> {
+    group.changes.iter().filter_map(|change| match change {
+        Change::Create(new) | Change::Replace { new, .. } => Some(new),
+        Change::Delete(_) => None,
     })
 }
 

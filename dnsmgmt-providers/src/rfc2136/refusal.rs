@@ -18,6 +18,8 @@ pub(super) enum Asked {
     Update {
         /// Whether an MX is to be added.
         adds_mx: bool,
+        /// Whether an address is to be added at a name with `_`.
+        adds_no_host: bool,
     },
 }
 
@@ -149,10 +151,15 @@ impl Context<'_> {
                         "let the key `{key}` transfer the zone: `allow-transfer` in BIND, `action: transfer` of an acl in Knot, \
                          TSIG-ALLOW-AXFR in PowerDNS; or list by names with `listing = \"names\"`"
                     ),
-                    Asked::Update { adds_mx } => format!(
-                        "let the key `{key}` change the zone: `allow-update` in BIND, `action: update` of an acl in Knot, \
+                    Asked::Update { adds_mx, adds_no_host } => format!(
+                        "{}let the key `{key}` change the zone: `allow-update` in BIND, `action: update` of an acl in Knot, \
                          `dnsupdate=yes` and TSIG-ALLOW-DNSUPDATE in PowerDNS; if it may, the server's log says what it has against \
                          this one{}",
+                        if adds_no_host {
+                            "BIND refuses addresses at a name with `_` unless the zone has `check-names ignore`; else "
+                        } else {
+                            ""
+                        },
                         if adds_mx { ": BIND refuses an MX whose host is in the zone and has no address" } else { "" }
                     ),
                 };

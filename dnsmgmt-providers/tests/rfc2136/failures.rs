@@ -101,6 +101,22 @@ async fn every_refusal_of_the_real_servers_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn an_address_at_a_name_of_no_host_is_told_what_bind_checks() {
+    if !Software::installed().contains(&Software::Bind) {
+        return;
+    }
+    let server = Primary::start(Software::Bind, &[Zone::new("example.test", "")]).await;
+    let provider = connect(server.address(), "example.test");
+    let odd = [Change::Create(record("under_score.example.test", "A", "10.0.0.9"))];
+    let work = [Group { only_if: Vec::new(), changes: odd.into() }];
+    let Answer::Failed(error) = provider.apply(&work, &RecordSet::default(), ATTEMPT).await.remove(0) else {
+        panic!("BIND takes no address at such a name");
+    };
+    let hint = error.hint.unwrap();
+    assert!(hint.starts_with("BIND refuses addresses at a name with `_` unless the zone has `check-names"), "{hint}");
+}
+
+#[tokio::test]
 async fn every_refusal_of_powerdns_says_what_to_do() {
     let Some(server) = PowerDnsServer::start().await else { return };
     server.add_zone("example.test").await;
