@@ -109,7 +109,11 @@ impl Cleaned {
             say(Level::Info, &self.forgot(record), &NOTHING_MORE);
         }
         for (record, left) in self.waiting.iter().filter(|_| is_seen) {
-            let text = format!("orphan {record} at {}: goes in {} s", self.provider, seconds(*left));
+            let text = format!(
+                "orphan {record} at {}: goes in {} s, at the first look after that",
+                self.provider,
+                seconds(*left)
+            );
             say(Level::Info, &text, &NOTHING_MORE);
         }
         for found in self.findings.iter().filter(|found| is_seen || is_odd(&found.what)) {
@@ -339,6 +343,7 @@ impl<'a> Run<'a> {
             parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
         let text = match (said.is_empty(), self.failures.is_empty()) {
             (true, true) => "nothing to do".into(),
+            (true, false) if self.options.dry_run => return "dry run, nothing was done".into(),
             (true, false) => "nothing was done".into(),
             (false, _) => said.join(", "),
         };

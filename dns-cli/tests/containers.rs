@@ -549,3 +549,32 @@ async fn a_container_that_asks_for_a_provider_that_there_is_not_is_named_and_cos
     lab.settle(0).await;
     assert_eq!(lab.records(), ["b 10.1.0.9", "c 10.1.0.3"], "a kind names the only one of its kind");
 }
+
+#[tokio::test]
+async fn who_keeps_a_name_from_being_an_alias_is_said() {
+    let docker = FakeDocker::start("one").await;
+    let alias = [("dnsmgmt.name", "a.lab.example"), ("dnsmgmt.content", "ns.lab.example")];
+    docker.run([named("a", "10.1.0.1"), container("other", "10.1.0.2", &alias)]);
+    let lab = Lab::of_docker(&[&docker]);
+    let (said, _) = lab.ends("sync", 3).await;
+    assert!(said.contains("together with it (wanted by docker:one#a) excludes CNAME"), "{said}");
+}
+
+#[tokio::test]
+async fn one_record_is_one_and_what_was_not_done_is_said_once() {
+    let docker = FakeDocker::start("one").await;
+    docker.run([named("a", "10.1.0.1")]);
+    let lab = Lab::of_docker(&[&docker]);
+    lab.ends("sync", 0).await;
+    docker.run([]);
+    let (_, note) = lab.ends("sync", 0).await;
+    assert!(note.contains("it wanted 1 record at its last run"), "{note}");
+    docker.run([named("a", "10.1.0.1")]);
+    std::fs::remove_file(lab.0.path().join("lab.zone")).unwrap();
+    let (said, _) = lab.ends("sync --dry-run", 1).await;
+    assert_eq!(said, "dry run, nothing was done\n");
+    lab.write("lab.zone", &format!("{ZONE}a 300 A 10.1.0.1\n"));
+    docker.run([named("b", "10.1.0.2")]);
+    let (said, _) = lab.ends("sync", 0).await;
+    assert!(said.contains("goes in 60 s, at the first look after that"), "{said}");
+}

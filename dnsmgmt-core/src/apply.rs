@@ -446,7 +446,7 @@ fn seen_beside(change: &Change, listing: &Listing, run: RunId, provider: &dyn Dn
     if let Change::Delete(_) = change {
         let renamed = tombstone(record, listing, run)?;
         return Some(format!(
-            "on its way out it was renamed to {}, which is still listed; the next change here removes it",
+            "on its way out it was renamed to {}, which is still listed; the next change here or `dns-cli sync` removes it",
             renamed.name()
         ));
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::heartbeat::exclude;
 use crate::mark::Marks;
 use crate::name::Name;
+use crate::origin::Origin;
 use crate::plan::{Plan, Step, StepGroup, untouchable};
 use crate::provider::{Change, Condition, DnsProvider, TtlSupport};
 use crate::record::{Record, RecordKey, RecordType, Ttl};
@@ -215,7 +216,20 @@ impl<'a> Draft<'a> {
         let of_name = (wanted.name().clone(), RecordType::A)..;
         let mut coming = self.coming.range(of_name).map(|(key, _)| key).take_while(|(name, _)| name == wanted.name());
         let (_, other) = coming.find(|(name, other)| self.conflict(name, other, &rtype))?;
-        Some(format!("the {other} record asked for together with it excludes {rtype} records at the same name"))
+        let by = self.wanted_by(wanted.name(), other).unwrap_or_default();
+        Some(format!("the {other} record asked for together with it{by} excludes {rtype} records at the same name"))
+    }
+
+    /// Returns who wants what the plan creates at that name and type, where that is known.
+    fn wanted_by(&self, name: &Name, rtype: &RecordType) -> Option<String> {
+        let is_there = |step: &&Step| {
+            let record = step.change.record();
+            !matches!(step.change, Change::Delete(_)) && record.name() == name && record.rtype() == *rtype
+        };
+        let steps = self.groups.iter().flat_map(|group| &group.steps).filter(is_there);
+        let origins: BTreeSet<&str> = steps.flat_map(|step| &step.origins).map(Origin::as_str).collect();
+        let origins = origins.into_iter().collect::<Vec<_>>().join(", ");
+        (!origins.is_empty()).then(|| format!(" (wanted by {origins})"))
     }
 
     /// Returns whether records of these types cannot stand at one name here.

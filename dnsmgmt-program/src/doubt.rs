@@ -69,7 +69,8 @@ pub fn doubt_emptied(desired: &mut Desired, repository: &DnsRepositoryManager) -
         let wanted = repository.wants_records(&origin)?;
         if wanted > 0 && desired.judges(&origin) {
             let why = format!(
-                "it wanted {wanted} records at its last run and wants none now; `dns-cli sync --allow-empty` believes it"
+                "it wanted {} at its last run and wants none now; `dns-cli sync --allow-empty` believes it",
+                records(wanted)
             );
             desired.unreadable.push((origin, why));
         }
@@ -122,10 +123,15 @@ fn why(wanted: usize, left: Duration) -> String {
     match wanted {
         0 => format!("it wants no records at all, which is believed when it is seen so again after {left}"),
         wanted => format!(
-            "it wanted {wanted} records at its last run and wants none now, which is believed when it is seen so again after \
-             {left}; `dns-cli sync --allow-empty` believes it at once"
+            "it wanted {} at its last run and wants none now, which is believed when it is seen so again after {left}; \
+             `dns-cli sync --allow-empty` believes it at once",
+            records(wanted)
         ),
     }
+}
+
+fn records(count: usize) -> String {
+    if count == 1 { "1 record".into() } else { format!("{count} records") }
 }
 
 fn wants_some(desired: &Desired, origin: &Origin) -> bool {

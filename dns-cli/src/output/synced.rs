@@ -244,7 +244,10 @@ fn diff(out: &mut String, outcome: &Outcome) -> Result<()> {
 fn rest(out: &mut String, zone: &Synced) -> Result<()> {
     let waits = style(Fate::NotTried, true);
     for (record, left) in &zone.waiting {
-        let when = if left.is_zero() { "its grace is over".into() } else { format!("goes in {}", duration(*left)) };
+        let when = match left.is_zero() {
+            true => "its grace is over".into(),
+            false => format!("goes in {}, at the first look after that", duration(*left)),
+        };
         writeln!(out, "{waits}orphan{waits:#} {}: no source wants it, {when}", printable(&record.to_string()))?;
     }
     let mut by_wildcard: BTreeMap<&Name, Vec<&str>> = BTreeMap::new();
@@ -294,6 +297,7 @@ fn summary(report: &SyncReport<'_>) -> String {
     let is_all = report.failures.is_empty() && report.not_judged.is_empty();
     let text = match (is_quiet, said.is_empty(), is_all) {
         (true, true, true) => "all in sync: nothing is wanted".into(),
+        (true, true, false) if report.dry_run => return "dry run, nothing was done".into(),
         (true, true, false) => "nothing was done".into(),
         (true, false, true) => format!("all in sync: {}", said.join(", ")),
         (true, false, false) => format!("in sync as far as it could be told: {}", said.join(", ")),
