@@ -118,7 +118,7 @@ async fn beat(
         return report.not_due(&before, last.map(|last| last.now));
     }
     let brake = brake(context, options, repository)?;
-    let refresh = match is_on_disk || options.now {
+    let refresh = match is_due != Due::Unwell && (is_on_disk || options.now) {
         true => Refresh::All,
         false => Refresh::IfLate { lease: heartbeat.threshold, interval },
     };
@@ -138,25 +138,27 @@ async fn beat(
     };
     run.zones(repository, targets, &before, &mut report).await;
     if !options.dry_run {
-        remember(repository, &instance, &report, mark, &moment, options.deregister)?;
+        let written = last.as_ref().filter(|_| is_due == Due::Unwell).map_or_else(|| moment.clone(), Last::moment);
+        remember(repository, &instance, &report, mark, written, options.deregister)?;
     }
     report.end((refresh == Refresh::All).then_some(moment.now))
 }
 
-/// Writes down that heartbeats were written, and whether all were seen.
+/// Writes down when heartbeats were written, whether all were seen, and whether anything is to be looked at again.
 fn remember(
     repository: &mut DnsRepositoryManager,
     instance: &InstanceId,
     report: &Report<'_>,
     wanted: String,
-    moment: &Moment,
+    written: Moment,
     deregistered: bool,
 ) -> Result<()> {
     if deregistered {
         return Ok(repository.forget_refresh(instance)?);
     }
-    let Moment { now, boot, running } = moment.clone();
-    Ok(repository.set_refresh(instance, &Last { wanted, is_verified: report.is_verified(), now, boot, running })?)
+    let Moment { now, boot, running } = written;
+    let (is_verified, is_well) = (report.is_verified(), report.is_well());
+    Ok(repository.set_refresh(instance, &Last { wanted, is_verified, is_well, now, boot, running })?)
 }
 
 /// Returns who this machine is.

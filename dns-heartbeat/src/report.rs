@@ -103,6 +103,14 @@ impl<'a> Report<'a> {
         self.failures.is_empty() && self.zones.iter().all(|(_, registered)| registered.is_verified)
     }
 
+    /// Returns whether nothing is in trouble that only a look at the provider shows. The rest is found out at every run.
+    pub(crate) fn is_well(&self) -> bool {
+        let is_well = |registered: &Registered| {
+            registered.clock.is_none() && registered.doubt.is_none() && self.exit_of(registered) == Exit::Done
+        };
+        self.failures.is_empty() && self.zones.iter().all(|(_, registered)| is_well(registered))
+    }
+
     /// Says that heartbeats are not due, and returns what the run came to: `registered` is kept alive since its last heartbeats.
     pub(crate) fn not_due(self, registered: &Registrations, last: Option<Timestamp>) -> Result<Ended> {
         if self.is_seen() && self.options.output == Output::Log {
@@ -146,17 +154,18 @@ impl<'a> Report<'a> {
     fn exit(&self) -> Exit {
         let of_failures = if self.failures.is_empty() { Exit::Done } else { Exit::CouldNotRun };
         let of_problems = if self.problems.is_empty() { Exit::Done } else { Exit::Unsettled };
-        let of_zone = |registered: &Registered| {
-            let is_to_be_done = |fate| fate == Fate::NotTried && self.options.dry_run;
-            let is_open = |outcome: &Outcome| !outcome.fate.is_settled() && !is_to_be_done(outcome.fate);
-            match () {
-                () if registered.held.is_some() && !self.options.dry_run => Exit::Held,
-                () if registered.written.is_err() || registered.outcomes.iter().any(is_open) => Exit::Unsettled,
-                () => Exit::Done,
-            }
-        };
-        let zones = self.zones.iter().map(|(_, registered)| of_zone(registered));
+        let zones = self.zones.iter().map(|(_, registered)| self.exit_of(registered));
         zones.fold(of_failures.or(of_problems), Exit::or)
+    }
+
+    fn exit_of(&self, registered: &Registered) -> Exit {
+        let is_to_be_done = |fate| fate == Fate::NotTried && self.options.dry_run;
+        let is_open = |outcome: &Outcome| !outcome.fate.is_settled() && !is_to_be_done(outcome.fate);
+        match () {
+            () if registered.held.is_some() && !self.options.dry_run => Exit::Held,
+            () if registered.written.is_err() || registered.outcomes.iter().any(is_open) => Exit::Unsettled,
+            () => Exit::Done,
+        }
     }
 
     fn problem(&mut self, text: String) {

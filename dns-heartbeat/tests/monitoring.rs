@@ -136,15 +136,53 @@ async fn a_loop_says_its_last_word_when_it_is_told_to_end() {
     assert_eq!((changes(&last)[2], leases(&last)[0]), (Some(2.0), Some(0.0)));
 }
 
-#[tokio::test]
-async fn somebody_is_told_when_the_machine_is_not_kept_alive_and_when_it_is_again() {
-    let (zone, host) = place().await;
+/// Lets a program write down what it is told, and returns what that is.
+fn told(host: Host) -> (Host, impl Fn() -> String) {
     let (told, script) = (host.file("told"), host.file("tell"));
     let line = format!("#!/bin/sh\necho \"$DNSMGMT_PROGRAM $DNSMGMT_NEWS $DNSMGMT_EXIT\" >> {}\n", told.display());
     fs::write(&script, line).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let host = host.with("DNSMGMT_NOTIFY", script.to_str().unwrap());
-    let told = || fs::read_to_string(&told).unwrap_or_default();
+    (host, move || fs::read_to_string(&told).unwrap_or_default())
+}
+
+/// Lets runs be a minute apart, most of them not due, and returns the exit status of each.
+async fn minutes(host: &Host, runs: usize) -> Vec<i32> {
+    let mut exits = Vec::new();
+    for _ in 0..runs {
+        host.let_pass(60);
+        exits.push(host.says("").await.status);
+    }
+    exits
+}
+
+const TROUBLE: &str = "dns-heartbeat trouble 3\n";
+const TROUBLE_AND_WELL: &str = "dns-heartbeat trouble 3\ndns-heartbeat well 0\n";
+
+#[tokio::test]
+async fn trouble_that_goes_on_is_told_once_though_most_runs_are_not_due() {
+    let (zone, host) = place().await;
+    let (host, told) = told(host.with("UPDATE_INTERVAL", "60"));
+    let host = host.with("TOP_LEVEL_DOMAIN", "top.example.com").with("COMBINED_DOMAIN", "both.example.com");
+    let foreign = zone.fake.put(&zone.id, "top.example.com", "A", "192.0.2.9");
+    assert_eq!(host.says("").await.status, 3);
+    let held = zone.fake.records(&zone.id);
+    zone.calls();
+    next_second().await;
+    assert_eq!((minutes(&host, 3).await, told().as_str()), (vec![3; 3], TROUBLE));
+    let calls = zone.calls();
+    assert!(calls.len() == 3 && calls.iter().all(|call| call.starts_with("GET ")), "a listing each: {calls:?}");
+    assert_eq!(zone.fake.records(&zone.id), held, "no heartbeat is written that is not due");
+    zone.fake.remove(&zone.id, &foreign);
+    assert_eq!((minutes(&host, 2).await, told().as_str()), (vec![0; 2], TROUBLE_AND_WELL));
+    zone.calls();
+    assert_eq!((minutes(&host, 1).await, zone.calls().len()), (vec![0], 0));
+}
+
+#[tokio::test]
+async fn somebody_is_told_when_the_machine_is_not_kept_alive_and_when_it_is_again() {
+    let (zone, host) = place().await;
+    let (host, told) = told(host);
     host.beats("").await;
     assert_eq!(told(), "");
     zone.fake.server.faults.always(On::Change, Fault::ErrorBefore);

@@ -17,12 +17,21 @@ pub struct Last {
     pub wanted: String,
     /// Whether a listing showed it all.
     pub is_verified: bool,
+    /// Whether nothing else there was in trouble either.
+    pub is_well: bool,
     /// When, by the wall clock.
     pub now: Timestamp,
     /// In which boot.
     pub boot: Arc<str>,
     /// When in that boot.
     pub running: Duration,
+}
+
+impl Last {
+    /// Returns when it was.
+    pub fn moment(&self) -> Moment {
+        Moment { now: self.now, boot: self.boot.clone(), running: self.running }
+    }
 }
 
 /// Whether heartbeats are to be written now, and why.
@@ -40,6 +49,8 @@ pub enum Due {
     UnknownInterval,
     /// At the next run it would be late.
     Late,
+    /// The heartbeats are in time, and something else was in trouble: that is looked at again, and nothing is written that is not late.
+    Unwell,
     /// It is not due: it will not be late at the next run.
     No,
 }
@@ -63,6 +74,7 @@ pub fn due(last: Option<&Last>, wanted: &str, moment: &Moment, interval: Option<
         _ if drift.unsigned_abs() > STEP => Due::Interrupted,
         None => Due::UnknownInterval,
         Some(_) if is_late(by_the_wall, interval, lease) => Due::Late,
+        Some(_) if !last.is_well => Due::Unwell,
         Some(_) => Due::No,
     }
 }
@@ -88,7 +100,7 @@ mod tests {
 
     fn last() -> Last {
         let Moment { now, boot, running } = moment("a", 1000, 0);
-        Last { wanted: "x".into(), is_verified: true, now, boot, running }
+        Last { wanted: "x".into(), is_verified: true, is_well: true, now, boot, running }
     }
 
     fn after(seconds: u64, interval: Option<u64>) -> Due {
@@ -115,6 +127,9 @@ mod tests {
         assert_eq!(due(Some(&last()), "y", &soon, interval, LEASE), Due::Changed);
         let unverified = Last { is_verified: false, ..last() };
         assert_eq!(due(Some(&unverified), "x", &soon, interval, LEASE), Due::Unverified);
+        let unwell = Last { is_well: false, ..last() };
+        assert_eq!(due(Some(&unwell), "x", &soon, interval, LEASE), Due::Unwell);
+        assert_eq!(due(Some(&unwell), "x", &moment("a", 1900, 900), interval, LEASE), Due::Late);
         assert_eq!(due(Some(&last()), "x", &soon, interval, LEASE), Due::No);
     }
 

@@ -95,17 +95,18 @@ impl DnsRepositoryManager {
     /// Returns when an instance last wrote its heartbeats, and what it wanted then.
     pub fn last_refresh(&self, instance: &InstanceId) -> Result<Option<Last>, RepositoryError> {
         let read = || {
-            let sql =
-                "SELECT wanted, is_verified, boot_id, running_ms, refreshed_at FROM dns_refreshes WHERE instance = ?1";
+            let sql = "SELECT wanted, is_verified, is_well, boot_id, running_ms, refreshed_at FROM dns_refreshes WHERE instance = ?1";
             let mut statement = self.connection.prepare_cached(sql)?;
             let row = statement.query_row([key(instance)], |row| {
-                let boot: String = row.get(2)?;
-                Ok((row.get(0)?, row.get(1)?, boot, row.get(3)?, row.get::<_, String>(4)?))
+                let boot: String = row.get(3)?;
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, boot, row.get(4)?, row.get::<_, String>(5)?))
             });
-            let Some((wanted, is_verified, boot, running, refreshed_at)) = row.optional()? else { return Ok(None) };
+            let Some((wanted, is_verified, is_well, boot, running, refreshed_at)) = row.optional()? else {
+                return Ok(None);
+            };
             let wrong = |problem| Failure::Row { table: "dns_refreshes", id: 0, problem };
             let now = row::parse_time(&refreshed_at).map_err(wrong)?;
-            Ok(Some(Last { wanted, is_verified, now, boot: boot.into(), running: row::duration(running) }))
+            Ok(Some(Last { wanted, is_verified, is_well, now, boot: boot.into(), running: row::duration(running) }))
         };
         read().map_err(|error: Failure| error.at(&self.path, "read when heartbeats were written last"))
     }
@@ -113,14 +114,15 @@ impl DnsRepositoryManager {
     /// Remembers that an instance wrote its heartbeats, or is about to.
     pub fn set_refresh(&mut self, instance: &InstanceId, last: &Last) -> Result<(), RepositoryError> {
         self.write("remember when heartbeats were written", |on| {
-            let sql = "INSERT INTO dns_refreshes (instance, wanted, is_verified, boot_id, running_ms, refreshed_at)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            let sql = "INSERT INTO dns_refreshes (instance, wanted, is_verified, is_well, boot_id, running_ms, refreshed_at)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                        ON CONFLICT DO UPDATE SET wanted = excluded.wanted, is_verified = excluded.is_verified,
-                           boot_id = excluded.boot_id, running_ms = excluded.running_ms, refreshed_at = excluded.refreshed_at";
+                           is_well = excluded.is_well, boot_id = excluded.boot_id, running_ms = excluded.running_ms, refreshed_at = excluded.refreshed_at";
             on.connection.prepare_cached(sql)?.execute(params![
                 key(instance),
                 last.wanted,
                 last.is_verified,
+                last.is_well,
                 &*last.boot,
                 row::milliseconds(last.running),
                 row::time(last.now),

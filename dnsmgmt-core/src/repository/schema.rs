@@ -22,7 +22,7 @@ const MIGRATIONS: &[&str] = &[
 ];
 
 /// The [`hash`] of what the migrations make from nothing.
-const NEWEST: u64 = 0x4eca_bd9a_d27c_5f0a;
+const NEWEST: u64 = 0x0ca9_cdde_0efd_408a;
 
 /// Returns the schema version that this program makes.
 pub(crate) fn newest() -> i64 {

@@ -204,7 +204,8 @@ impl Host {
         }
         let is_verified = self.register(&wanted, &withdrawn, interval).await;
         let Moment { now, boot, running } = moment;
-        self.memory.set_last(&self.instance, Some(Last { wanted: mark, is_verified, now, boot, running }));
+        self.memory
+            .set_last(&self.instance, Some(Last { wanted: mark, is_verified, is_well: true, now, boot, running }));
     }
 
     async fn register(

@@ -30,6 +30,7 @@ CREATE TABLE dns_refreshes (
     instance        TEXT PRIMARY KEY,
     wanted          TEXT NOT NULL,
     is_verified     INTEGER NOT NULL,
+    is_well         INTEGER NOT NULL DEFAULT 1,
     boot_id         TEXT NOT NULL,
     running_ms      INTEGER NOT NULL,
     refreshed_at    TEXT NOT NULL
