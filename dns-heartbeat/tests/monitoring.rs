@@ -10,6 +10,7 @@ use std::time::Duration;
 use fixtures::checks::Checks;
 use fixtures::faults::{Fault, On};
 use fixtures::prometheus::samples;
+use jiff::SignedDuration;
 use program::{Host, Zone, end, next_second};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -177,6 +178,20 @@ async fn trouble_that_goes_on_is_told_once_though_most_runs_are_not_due() {
     assert_eq!((minutes(&host, 2).await, told().as_str()), (vec![0; 2], TROUBLE_AND_WELL));
     zone.calls();
     assert_eq!((minutes(&host, 1).await, zone.calls().len()), (vec![0], 0));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_is_told_once_though_it_says_another_time_at_each_run() {
+    let (zone, host) = place().await;
+    let (host, told) = told(host.with("UPDATE_INTERVAL", "60"));
+    zone.fake.server.set_clock_off(SignedDuration::from_hours(-1));
+    assert_eq!(host.says("").await.status, 3);
+    next_second().await;
+    assert_eq!((minutes(&host, 3).await, told().as_str()), (vec![3; 3], TROUBLE));
+    next_second().await;
+    assert_eq!((host.says("--now").await.status, told().as_str()), (3, TROUBLE));
+    zone.fake.server.set_clock_off(SignedDuration::ZERO);
+    assert_eq!((minutes(&host, 2).await, told().as_str()), (vec![0; 2], TROUBLE_AND_WELL));
 }
 
 #[tokio::test]

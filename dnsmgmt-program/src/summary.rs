@@ -211,16 +211,20 @@ impl Line {
     }
 }
 
-/// Returns what a sentence is about: what stands before its reasons, without numbers, which are others at every run. A number within a word is
-/// part of a name.
+/// Returns what a sentence is about: what stands before its reasons, without numbers and times, which are others at every run. A number within a
+/// word is part of a name.
 fn matter(text: &str) -> String {
     let before = text.split(": ").next().unwrap_or_default().lines().next().unwrap_or_default();
-    before.split_whitespace().filter(|word| !is_number(word)).collect::<Vec<_>>().join(" ")
+    before.split_whitespace().filter(|word| !is_number(word) && !is_time(word)).collect::<Vec<_>>().join(" ")
 }
 
 fn is_number(word: &str) -> bool {
     let word = word.trim_matches(|character: char| !character.is_alphanumeric());
     !word.is_empty() && word.chars().all(|character| character.is_ascii_digit())
+}
+
+fn is_time(word: &str) -> bool {
+    word.trim_matches(|character: char| !character.is_alphanumeric()).parse::<Timestamp>().is_ok()
 }
 
 /// Returns as many whole lines of a text as may be told.
@@ -258,6 +262,8 @@ mod tests {
         assert_eq!(mark("503: Ray ID 98a7"), mark("429: try again in 7 s"));
         let problem = |text: &str| Line::of_problem(text).trouble;
         assert_eq!(problem("dns-cli (process 17) is at work"), problem("dns-cli (process 4711) is at work"));
+        let clock = |time: &str| problem(&format!("heartbeats have the time of cloud, {time}; set the clock"));
+        assert_eq!(clock("2026-11-28T19:31:51Z"), clock("2026-11-28T19:36:52Z"));
         assert_ne!(problem("the public IPv4 address is not known"), problem("the public IPv6 address is not known"));
         assert_ne!(problem("ns1 (example.com): no answer"), problem("ns2 (example.com): no answer"));
         assert_ne!(mark("x"), Summary { exit: Exit::CouldNotRun, ..Summary::new(None) }.trouble());
