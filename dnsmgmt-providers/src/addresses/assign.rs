@@ -65,7 +65,7 @@ pub fn assign(domains: &Domains, chosen: &Chosen, proxied: Option<bool>, found: 
     }
     for (network, name) in &domains.ranges {
         let family = Family::of(network.addr());
-        assigned.local(name, &[family], found, &|own| network.contains(&own.address));
+        assigned.local(name, &[family], found, &|own| chosen.counts_within(own, network));
     }
     for (family, own) in [(Family::Ipv4, &domains.external), (Family::Ipv6, &domains.ipv6)] {
         let combined = domains.combined.as_ref().filter(|_| found.public.contains_key(&family));
@@ -124,6 +124,8 @@ impl Assigned {
 
 #[cfg(test)]
 mod tests {
+    use glob::Pattern;
+
     use super::*;
 
     fn name(text: &str) -> Name {
@@ -184,6 +186,25 @@ mod tests {
         for (member, proxied) in &assigned.wanted {
             assert_eq!(proxied.is_some(), !is_private(member.address), "{member}: private addresses are never proxied");
         }
+    }
+
+    #[test]
+    fn a_range_has_no_address_that_is_excluded_and_none_of_an_interface_that_does_not_count() {
+        let ranges = ["10.0.0.0/8", "172.16.0.0/12"].map(|network| (network.parse().unwrap(), name("vpn.example")));
+        let domains = Domains { ranges: ranges.into(), ..Domains::default() };
+        let own = [("docker0", "172.17.0.1"), ("lo", "10.9.9.9"), ("tun0", "10.8.0.2"), ("tun1", "10.8.1.2")];
+        let found = found(&own, None, None);
+        let shown = |chosen: &Chosen| shown(&assign(&domains, chosen, None, &found));
+        let usual = Chosen::default();
+        assert_eq!(shown(&usual), ["10.8.0.2 at vpn.example", "10.8.1.2 at vpn.example"]);
+        let not_named = Chosen { exclude_interfaces: vec![Pattern::new("*1").unwrap()], ..usual.clone() };
+        assert_eq!(shown(&not_named), ["10.8.0.2 at vpn.example"]);
+        let not_within = Chosen { exclude_networks: vec!["10.8.0.0/24".parse().unwrap()], ..usual.clone() };
+        assert_eq!(shown(&not_within), ["10.8.1.2 at vpn.example"]);
+        let named = Chosen { interfaces: vec![Pattern::new("docker*").unwrap()], ..usual.clone() };
+        assert_eq!(shown(&named), ["172.17.0.1 at vpn.example"]);
+        let elsewhere = Chosen { networks: vec!["192.168.0.0/16".parse().unwrap()], ..usual.clone() };
+        assert_eq!(shown(&elsewhere), shown(&usual), "a range names its own network");
     }
 
     #[test]

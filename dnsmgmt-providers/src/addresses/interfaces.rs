@@ -35,7 +35,7 @@ pub struct InterfaceAddress {
 /// Which addresses of the interfaces count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chosen {
-    /// The interfaces that count; without any, all but those of containers and virtual machines.
+    /// The interfaces that count; without any, all but loopback and those of containers and virtual machines.
     pub interfaces: Vec<Pattern>,
     /// Interfaces that do not count.
     pub exclude_interfaces: Vec<Pattern>,
@@ -45,7 +45,8 @@ pub struct Chosen {
     pub exclude_networks: Vec<IpNet>,
 }
 
-/// Returns the addresses of this machine's interfaces that are up, in their order: but none of loopback, of a link alone, or temporary.
+/// Returns the addresses of this machine's interfaces that are up, in their order: but none of loopback's own (127.0.0.0/8 and ::1), of a
+/// link alone, or temporary.
 ///
 /// # Errors
 /// If the system does not say them: then nothing is known.
@@ -79,18 +80,31 @@ fn ipv6_flags(text: &str) -> HashMap<Ipv6Addr, u8> {
 
 impl Chosen {
     /// Returns whether an address counts.
-    pub fn counts(&self, InterfaceAddress { interface, address }: &InterfaceAddress) -> bool {
+    pub fn counts(&self, own: &InterfaceAddress) -> bool {
+        let is_within = |network: &IpNet| network.contains(&own.address);
+        (self.networks.is_empty() || self.networks.iter().any(is_within)) && self.may_count(own)
+    }
+
+    /// Returns whether an address counts at a name that has those of this network, whichever networks count elsewhere.
+    pub fn counts_within(&self, own: &InterfaceAddress, network: &IpNet) -> bool {
+        network.contains(&own.address) && self.may_count(own)
+    }
+
+    fn may_count(&self, InterfaceAddress { interface, address }: &InterfaceAddress) -> bool {
         let is_named = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(interface));
-        let is_within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(address));
         let is_chosen = match self.interfaces.is_empty() {
-            true => !is_virtual(interface),
+            true => !is_loopback(interface) && !is_virtual(interface),
             false => is_named(&self.interfaces),
         };
-        is_chosen
-            && !is_named(&self.exclude_interfaces)
-            && (self.networks.is_empty() || is_within(&self.networks))
-            && !is_within(&self.exclude_networks)
+        let is_excluded = || self.exclude_networks.iter().any(|network| network.contains(address));
+        is_chosen && !is_named(&self.exclude_interfaces) && !is_excluded()
     }
+}
+
+/// What stands on it beside loopback's own addresses, as a service does that several machines announce, is not this machine's. A second address
+/// may have a label, `lo:1`.
+fn is_loopback(interface: &str) -> bool {
+    interface.split(':').next() == Some("lo")
 }
 
 /// Docker calls the bridges of its networks `br-` and twelve digits of their ids.
@@ -112,12 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn interfaces_of_containers_do_not_count_unless_they_are_named() {
+    fn loopback_and_interfaces_of_containers_do_not_count_unless_they_are_named() {
         let usual = Chosen::default();
         for interface in ["eth0", "enp3s0", "wlan0", "br0", "br-lan", "tun0", "bond0.7"] {
             assert!(counts(&usual, interface, "10.0.0.1"), "{interface}");
         }
-        for interface in ["docker0", "docker_gwbridge", "br-1f2e3d4c5b6a", "veth12ab", "cni0", "virbr0", "cali12"] {
+        for interface in
+            ["lo", "lo:1", "docker0", "docker_gwbridge", "br-1f2e3d4c5b6a", "veth12ab", "cni0", "virbr0", "cali12"]
+        {
             assert!(!counts(&usual, interface, "172.17.0.1"), "{interface}");
         }
         let named = Chosen { interfaces: vec![pattern("docker*")], ..Chosen::default() };
@@ -153,6 +169,6 @@ mod tests {
     #[test]
     fn this_machines_own_are_listed_without_loopback() {
         let own = of_interfaces().unwrap();
-        assert!(own.iter().all(|own| !own.address.is_loopback() && own.interface != "lo"), "{own:?}");
+        assert!(own.iter().all(|own| !own.address.is_loopback()), "{own:?}");
     }
 }
