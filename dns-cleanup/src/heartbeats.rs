@@ -61,10 +61,13 @@ pub(crate) struct Ages {
 impl Ages {
     fn of(leases: &[Lease], term: Term) -> Self {
         let alive = || leases.iter().filter(|lease| lease.address.is_some() && lease.left(term).is_some());
+        let is_nobodys =
+            |lease: &&Lease| lease.address.is_some() && lease.heartbeats.is_empty() && lease.missing.is_none();
         let beats = || alive().filter_map(Lease::last_beat);
         let left = alive().filter_map(|lease| lease.left(term)).min();
         let leases = Leases {
             alive: alive().count(),
+            without_heartbeat: Some(leases.iter().filter(is_nobodys).count()),
             oldest: beats().min(),
             youngest: beats().max(),
             next_expiry: left.and_then(|left| term.now.checked_add(left).ok()),

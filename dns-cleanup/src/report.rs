@@ -17,7 +17,7 @@ use dnsmgmt_core::stale::{Decision, Job};
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::Exit;
 use dnsmgmt_program::failure::failed;
-use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
+use dnsmgmt_program::log::{Level, NOTHING_MORE, is_kept, say};
 use dnsmgmt_program::output::{
     JsonChange, JsonHeld, JsonNotJudged, JsonRecord, JsonWaiting, duration, json_change, print_json, sentence,
 };
@@ -26,6 +26,9 @@ use serde::Serialize;
 
 use crate::args::{Options, Output};
 use crate::heartbeats::{Ages, JsonAges};
+
+/// How many addresses are named in a line that counts them.
+const SHOWN: usize = 3;
 
 /// What one zone came to.
 #[derive(Debug)]
@@ -126,6 +129,25 @@ impl Cleaned {
         if let Some(why) = &self.not_written {
             say(Level::Error, &self.not_written(why), &NOTHING_MORE);
         }
+    }
+
+    /// Says in one line which addresses never had a heartbeat.
+    fn log_nobodys(&self) {
+        let nobodys = self.findings.iter().filter(|found| found.what == What::NoHeartbeat);
+        let names: Vec<String> = nobodys.map(|found| found.member.to_string()).collect();
+        let count = match names.len() {
+            0 => return,
+            1 => "1 address".to_owned(),
+            count => format!("{count} addresses"),
+        };
+        let more = if names.len() > SHOWN { ", ..." } else { "" };
+        let shown = names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ");
+        let all = "`dns-cli leases DOMAIN` shows all";
+        let text = format!(
+            "{}: {count} without any heartbeat, so nobody's, and left alone: {shown}{more}; {all}",
+            self.provider
+        );
+        say(Level::Info, &text, &NOTHING_MORE);
     }
 
     fn forgot(&self, record: &Record) -> String {
@@ -244,6 +266,10 @@ impl<'a> Run<'a> {
     pub(crate) fn add(&mut self, zone: Cleaned) {
         if self.options.output == Output::Log || zone.exit() != Exit::Done {
             zone.log(self.is_seen());
+        }
+        // Who gets a mail of each line is not to get one at each run; where they are shown each by itself nothing is left to say.
+        if !self.is_seen() && (is_kept() || self.options.interval.is_some()) {
+            zone.log_nobodys();
         }
         self.zones.push(zone);
     }

@@ -232,6 +232,26 @@ async fn what_is_odd_is_reported_and_kept() {
 }
 
 #[tokio::test]
+async fn what_never_had_a_heartbeat_is_counted_where_that_bothers_nobody() {
+    let place = Place::new().await;
+    place.lease("10.0.0.1", "web-01", 60);
+    for host in 2..=6 {
+        place.fake.put(&place.zone, "all.example.com", "A", &format!("10.0.0.{host}"));
+    }
+    fs::create_dir(place.folder.path().join("metrics")).unwrap();
+    assert_eq!(place.cleans(0).await.err, "", "cron sends no mail");
+    let said = place.says("heartbeats --log json --metrics metrics").await;
+    let line: Value = serde_json::from_str(said.err.lines().next().unwrap()).unwrap();
+    let text = "cloud (example.com): 5 addresses without any heartbeat, so nobody's, and left alone: 10.0.0.2 at all.example.com, \
+                10.0.0.3 at all.example.com, 10.0.0.4 at all.example.com, ...; `dns-cli leases DOMAIN` shows all";
+    assert_eq!((line["level"].as_str(), line["message"].as_str()), (Some("info"), Some(text)), "{said:?}");
+    assert_eq!((said.err.lines().count(), said.status), (1, 0), "{said:?}");
+    let metrics = fs::read_to_string(place.folder.path().join("metrics/dns-cleanup-heartbeats.prom")).unwrap();
+    let count = metrics.lines().find(|line| line.starts_with("dnsmgmt_leases_without_heartbeat{")).unwrap();
+    assert!(count.ends_with("zone=\"example.com\"} 5"), "{metrics}");
+}
+
+#[tokio::test]
 async fn the_brake_holds_many_that_expire_together_until_they_are_approved() {
     let place = Place::new().await;
     for host in 1..=10 {

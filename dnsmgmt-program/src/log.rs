@@ -71,6 +71,11 @@ pub fn say(level: Level, text: &str, more: &impl Serialize) {
     io::stderr().write_all(line.as_bytes()).ok();
 }
 
+/// Returns whether what is said is kept, in the journal or by the program that reads it, so that it bothers nobody.
+pub fn is_kept() -> bool {
+    matches!(LOOK.get(), Some(Look::Journal | Look::Json))
+}
+
 /// Says something that was laid out for a terminal, as a diagnostic that shows a line of a file.
 pub(crate) fn say_laid_out(level: Level, text: &str) {
     match LOOK.get() {

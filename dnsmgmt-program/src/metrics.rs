@@ -71,6 +71,8 @@ fn leases(text: &mut Text<'_>, summary: &Summary) {
     };
     let help = "How many addresses are kept alive: of dns-heartbeat by this machine, of dns-cleanup by any.";
     family("dnsmgmt_leases_alive", help, &|leases| Some(leases.alive as f64));
+    let help = "How many addresses there are that nobody keeps alive, nor ever did.";
+    family("dnsmgmt_leases_without_heartbeat", help, &|leases| leases.without_heartbeat.map(|count| count as f64));
     let help = "The last heartbeat of the address that was not heard of for the longest time.";
     family("dnsmgmt_leases_oldest_heartbeat_timestamp_seconds", help, &|leases| leases.oldest.map(seconds));
     let help = "The last heartbeat of the address that was heard of last.";
@@ -136,7 +138,7 @@ mod tests {
     fn zone(name: &str) -> Zone {
         let provider = ProviderId { name: "cloud".into(), zone: Name::parse(name).unwrap() };
         let changes = Changes { deleted: 2, unconfirmed: 1, ..Changes::default() };
-        let leases = Leases { alive: 3, oldest: Some(at(-600_000)), ..Leases::default() };
+        let leases = Leases { alive: 3, without_heartbeat: Some(1), oldest: Some(at(-600_000)), ..Leases::default() };
         Zone { provider, changes, leases: Some(leases) }
     }
 

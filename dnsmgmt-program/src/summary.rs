@@ -77,6 +77,8 @@ pub struct Changes {
 pub struct Leases {
     /// How many addresses are kept alive.
     pub alive: usize,
+    /// How many addresses there are that nobody keeps alive, nor ever did; where it is known.
+    pub without_heartbeat: Option<usize>,
     /// The last heartbeat of the one that was not heard of for the longest time.
     pub oldest: Option<Timestamp>,
     /// The last heartbeat of the one that was heard of last.

@@ -25,7 +25,7 @@ impl Report<'_> {
     pub(super) fn leases(&self, alive: usize, beat: Option<Timestamp>) -> Leases {
         let beat = beat.filter(|_| alive > 0);
         let next_expiry = beat.and_then(|beat| beat.checked_add(self.heartbeat.threshold).ok());
-        Leases { alive, oldest: beat, youngest: beat, next_expiry }
+        Leases { alive, oldest: beat, youngest: beat, next_expiry, ..Leases::default() }
     }
 
     fn lines(&self) -> Vec<Line> {
