@@ -10,6 +10,7 @@ use dnsmgmt_core::heartbeat::Member;
 use dnsmgmt_core::lease::{Memory, Remembered};
 use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::name::Name;
+use dnsmgmt_core::plan::{PlanId, Reason};
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::record::{RecordData, RecordType};
 use dnsmgmt_core::repository::DnsRepositoryManager;
@@ -72,6 +73,16 @@ impl Lab {
         let member = Member { domain: Name::parse("all.lab.example").unwrap(), address: address.parse().unwrap() };
         repository.remember_leases(&id, &Memory::new(), &[(member, seen)].into()).unwrap();
     }
+
+    /// Lets the brake of a clean-up hold the deletion of an address, and returns the id of its plan.
+    fn holds(&self, address: &str) -> PlanId {
+        let mut repository = DnsRepositoryManager::open(&self.0.path().join("dnsmgmt.db")).unwrap();
+        let id = ProviderId { name: "zonefile".into(), zone: Name::parse("lab.example").unwrap() };
+        let member = Member { domain: Name::parse("all.lab.example").unwrap(), address: address.parse().unwrap() };
+        let plan: PlanId = "a1b2".parse().unwrap();
+        repository.hold(plan, &id, [(&member.key(), Reason::Expired)], self.1.now).unwrap();
+        plan
+    }
 }
 
 #[tokio::test]
@@ -87,8 +98,8 @@ async fn leases_show_who_lives_where_and_how_long_still() {
     row(&["NAME", "ADDRESS", "INSTANCE", "LAST HEARTBEAT", "EXPIRES"]);
     row(&["10.0.0.1", "web-01", "2 minutes ago", "in 13 min"]);
     row(&["10.0.0.1", "web-02", "1 minute ago", "in 14 min"]);
-    row(&["fd00::2", "db", "16 minutes ago", "ago"]);
-    row(&["10.0.0.3", "gone", "in the future", "its address is not there", "ahead of this clock"]);
+    row(&["fd00::2", "db", "16 minutes ago", "s ago", "no clean-up of this database watches it"]);
+    row(&["10.0.0.3", "gone", "in the future", "in 60 min", "its address is not there", "ahead of this clock"]);
     row(&["10.0.0.4", "it never had a heartbeat, so it stays"]);
     assert_eq!(shown.lines().count(), 6, "{shown}");
     let everywhere = lab.says("leases").await;
@@ -106,6 +117,10 @@ async fn what_a_clean_up_saw_is_told() {
     lab.seen("10.0.0.1", 2000, 600);
     let shown = lab.says("leases").await;
     assert!(shown.contains("seen unchanged for 1"), "{shown}");
+    assert!(shown.contains("in 5 min") && !shown.contains("watches it"), "{shown}");
+    let watched = lab.json("leases").await;
+    let left = watched["leases"][0]["heartbeats"][0]["left_seconds"].as_u64().unwrap();
+    assert!((1..=300).contains(&left) && fresh["leases"][0]["heartbeats"][0]["left_seconds"].is_null(), "{watched}");
     let lab = Lab::with(&[("10.0.0.1", "web-01", 2000)], "all A 10.0.0.1\n");
     lab.seen("10.0.0.1", 2000, 950);
     let judged = lab.json("leases").await;
@@ -115,6 +130,10 @@ async fn what_a_clean_up_saw_is_told() {
     assert!(lab.says("leases").await.contains("the next clean-up removes it"));
     let cached = lab.says("leases --max-age 1h").await;
     assert!(cached.contains("web-01"), "{cached}");
+    let held = lab.holds("10.0.0.1");
+    let shown = lab.says("leases").await;
+    let how = format!("it is over, and the brake holds it: `dns-cleanup heartbeats --approve {held}`");
+    assert!(shown.contains(&how) && !shown.contains("the next clean-up removes it"), "{shown}");
 }
 
 #[tokio::test]
@@ -128,6 +147,11 @@ async fn why_knows_who_keeps_an_address_alive() {
     assert_eq!(told.matches("keeps it alive").count(), 1, "{told}");
     let told = lab.says("why _heartbeat-10-0-0-1.all.lab.example").await;
     assert!(told.contains("It is a heartbeat: web-01 keeps 10.0.0.1 at all.lab.example alive"), "{told}");
+    let odd = Lab::with(&[("10.0.0.1", "dead", 2000), ("10.0.0.1", "fast", -7000)], "all A 10.0.0.1\n");
+    let told = odd.says("why all.lab.example").await;
+    let over = "dead kept it alive: the last heartbeat was 33 minutes ago, and a lease lasts 15 min. It is over once a clean-up";
+    let ahead = "fast keeps it alive, with a heartbeat that is 117 min ahead of this machine's clock.";
+    assert!(told.contains(over) && told.contains(ahead), "{told}");
     lab.says("cache refresh").await;
     let cached = lab.json("why all.lab.example --max-age 1h").await;
     let records = cached["zones"][0]["records"].as_array().unwrap();

@@ -33,10 +33,11 @@ fn leases_of(context: &Context, heartbeat: &Heartbeat, named: &BTreeSet<Name>, z
     let interval = context.settings.policy().cleanup_interval;
     let remembered = context.database().ask(|repository| {
         let memory = repository.leases(&zone.provider)?;
-        Ok((memory, repository.look_at_leases(&zone.provider, &moment, interval, false)?.observed))
+        let observed = repository.look_at_leases(&zone.provider, &moment, interval, false)?.observed;
+        Ok((memory, observed, repository.held_at(&zone.provider)?))
     });
-    let is_observed = remembered.as_ref().is_some_and(|(memory, _)| !memory.is_empty());
-    let (memory, observed) = remembered.unwrap_or_else(|| (Memory::new(), Default::default()));
+    let (memory, observed, waiting) = remembered.unwrap_or_else(|| (Memory::new(), Default::default(), Vec::new()));
+    let is_observed = !memory.is_empty();
     let is_meant = |name: &Name| named.is_empty() || named.contains(name);
     let is_whole = |name: &Name| heartbeat.whole.contains(name);
     let term = Term { threshold: heartbeat.threshold, now: moment.now };
@@ -48,5 +49,6 @@ fn leases_of(context: &Context, heartbeat: &Heartbeat, named: &BTreeSet<Name>, z
         leases: found,
         term,
         is_observed,
+        waiting,
     }
 }

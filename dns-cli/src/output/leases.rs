@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use dnsmgmt_core::brake::Waiting;
 use dnsmgmt_core::lease::{Judgement, Lease, Seen, Term};
+use dnsmgmt_core::plan::PlanId;
 use dnsmgmt_core::provider::ProviderId;
+use dnsmgmt_core::record::Record;
 use dnsmgmt_program::args::ReportFormat;
 use dnsmgmt_program::output::{age, duration, print_json, print_table};
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +22,8 @@ pub(crate) struct LeasesOf {
     pub(crate) term: Term,
     /// Whether a clean-up of this database looks at the zone.
     pub(crate) is_observed: bool,
+    /// What the brake holds there.
+    pub(crate) waiting: Vec<Waiting>,
 }
 
 pub(crate) fn print_leases(zones: &[LeasesOf], format: ReportFormat) -> Result<()> {
@@ -46,7 +51,7 @@ impl LeasesOf {
                 lease.member.address.to_string(),
                 heartbeat.and_then(|heartbeat| heartbeat.instance.clone()).unwrap_or_default(),
                 time.map(|time| self.ago(time)).unwrap_or_default(),
-                time.map(|time| self.expires(time)).unwrap_or_default(),
+                self.expires(lease, seen),
                 since.map(|since| format!("{since:.0}")).unwrap_or_default(),
                 self.remarks(lease, seen).join("; "),
             ]
@@ -65,10 +70,34 @@ impl LeasesOf {
         }
     }
 
-    fn expires(&self, time: Timestamp) -> String {
-        let left = self.left(time);
-        let shown = duration(left.unsigned_abs());
-        if left.is_negative() { format!("{shown} ago") } else { format!("in {shown}") }
+    /// Says when it is over for a clean-up of this database; where none looks, by the heartbeat's own time, as far as that says anything.
+    fn expires(&self, lease: &Lease, seen: Option<&Seen>) -> String {
+        let left = match seen {
+            Some(seen) => self.left_of(seen),
+            None => lease.missing.and_then(|missing| self.term.judge_missing(missing).left()),
+        };
+        let over = || seen?.heartbeat.time.map(|time| self.left(time)).filter(|left| left.is_negative());
+        match (left, over()) {
+            (Some(left), _) => format!("in {}", duration(left)),
+            (None, Some(over)) => format!("{} ago", duration(over.unsigned_abs())),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// Returns for how long a heartbeat counts still, if it does.
+    fn left_of(&self, seen: &Seen) -> Option<Duration> {
+        match (self.term.judge(seen), seen.heartbeat.time) {
+            (Judgement::Counts(_), Some(time)) if !self.is_observed => Duration::try_from(self.left(time)).ok(),
+            (judged, _) => judged.left(),
+        }
+    }
+
+    /// Returns the plan that is held and would remove a lease.
+    fn held(&self, lease: &Lease) -> Option<PlanId> {
+        let heartbeats = lease.heartbeats.iter().map(|seen| &seen.record);
+        let mut records = lease.address.iter().chain(heartbeats);
+        let holds = |record: &Record| self.waiting.iter().find(|waiting| waiting.deletions.contains(&record.key));
+        records.find_map(holds).map(|waiting| waiting.id)
     }
 
     /// Returns how long the heartbeat counts by its own time.
@@ -89,12 +118,18 @@ impl LeasesOf {
             Some(Judgement::FromTheFuture(_)) => remarks.push("its heartbeat is ahead of this clock".into()),
             Some(Judgement::Counts(_) | Judgement::Expired) => {}
         }
-        if lease.is_expired(self.term) {
-            remarks.push("the next clean-up removes it".into());
-        } else if let (true, Some(seen)) = (self.is_observed, seen)
-            && seen.heartbeat.time.is_some_and(|time| self.left(time).is_negative())
-        {
-            remarks.push(format!("seen unchanged for {}", duration(seen.unchanged)));
+        let is_old = |seen: &Seen| seen.heartbeat.time.is_some_and(|time| self.left(time).is_negative());
+        match (lease.is_expired(self.term), self.held(lease), seen.filter(|seen| is_old(seen))) {
+            (true, Some(plan), _) => {
+                let how = format!("`dns-cleanup heartbeats --approve {plan}`");
+                remarks.push(format!("it is over, and the brake holds it: {how}"));
+            }
+            (true, None, _) => remarks.push("the next clean-up removes it".into()),
+            (false, _, Some(seen)) if self.is_observed => {
+                remarks.push(format!("seen unchanged for {}", duration(seen.unchanged)));
+            }
+            (false, _, Some(_)) => remarks.push("no clean-up of this database watches it".into()),
+            (false, _, None) => {}
         }
         remarks
     }
@@ -105,6 +140,7 @@ impl LeasesOf {
             time: seen.heartbeat.time.map(|time| time.to_string()),
             expires_in_seconds: seen.heartbeat.time.map(|time| self.left(time).as_secs()),
             unchanged_seconds: self.seconds(seen.unchanged),
+            left_seconds: self.term.judge(seen).left().and_then(|left| self.seconds(left)),
         };
         let lease = |(lease, since): (&Lease, Option<Timestamp>)| JsonLease {
             provider: &self.provider.name,
@@ -150,4 +186,5 @@ struct JsonHeartbeat {
     time: Option<String>,
     expires_in_seconds: Option<i64>,
     unchanged_seconds: Option<u64>,
+    left_seconds: Option<u64>,
 }

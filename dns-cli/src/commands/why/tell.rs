@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use dnsmgmt_core::heartbeat::Heartbeat;
+use dnsmgmt_core::lease::TOLERANCE;
 use dnsmgmt_core::mark::Mark;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::provider::ProviderId;
@@ -200,14 +201,27 @@ impl OfRecord {
 
     fn beat(&self, heartbeat: &Heartbeat, all: &Explained) -> String {
         let who = heartbeat.instance.as_deref().unwrap_or("Somebody who does not say who it is");
-        let what = match self.key.data.address() {
-            Some(_) => format!("{who} keeps it alive"),
-            None => format!("It is a heartbeat: {who} keeps {} alive", heartbeat.member),
+        let what = |keeps: &str| match self.key.data.address() {
+            Some(_) => format!("{who} {keeps} it alive"),
+            None => format!("It is a heartbeat: {who} {keeps} {} alive", heartbeat.member),
         };
         let (lasts, Some(time)) = (duration(all.threshold), heartbeat.time) else {
-            return format!("{what}, with a heartbeat that makes no sense.");
+            return format!("{}, with a heartbeat that makes no sense.", what("keeps"));
         };
-        format!("{what}: the last heartbeat was {} ago, and a lease lasts {lasts}.", age(all.now, time))
+        let since = all.now.duration_since(time);
+        let ago = format!("the last heartbeat was {} ago, and a lease lasts {lasts}", age(all.now, time));
+        match Duration::try_from(since) {
+            Ok(since) if since > all.threshold => format!(
+                "{}: {ago}. It is over once a clean-up has seen this heartbeat unchanged for as long.",
+                what("kept")
+            ),
+            Err(_) if since.unsigned_abs() > TOLERANCE => format!(
+                "{}, with a heartbeat that is {} ahead of this machine's clock.",
+                what("keeps"),
+                duration(since.unsigned_abs())
+            ),
+            Ok(_) | Err(_) => format!("{}: {ago}.", what("keeps")),
+        }
     }
 
     fn owner(&self) -> Option<String> {
