@@ -29,7 +29,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 pub(crate) async fn run(monitor: Monitor<'_>, options: &Options, interval: Option<Duration>) -> Result<Exit> {
     let stop = Stop::on_signals()?;
     let mut memory = Memory::default();
-    let interval = match begin(monitor.global, interval) {
+    let interval = match begin(monitor.global, interval, &mut memory) {
         Ok(interval) => interval,
         Err(error) => return Ok(monitor.run(&mut memory, async |_, _| Err(error)).await),
     };
@@ -70,13 +70,15 @@ async fn farewell(monitor: Monitor<'_>, options: &Options, memory: &mut Memory) 
 }
 
 /// Returns how far apart the runs are, and says so.
-fn begin(global: &Global, interval: Option<Duration>) -> Result<Duration> {
+fn begin(global: &Global, interval: Option<Duration>, memory: &mut Memory) -> Result<Duration> {
     let settings = Context::new(global)?.settings;
     let interval = match interval {
         Some(interval) => interval,
         None => settings.heartbeat()?.interval.unwrap_or(USUAL),
     };
-    let text = match settings.database_if_any()? {
+    // One that is there and cannot be used is complained of by each run.
+    let has_place = memory.open(&settings).unwrap_or(true);
+    let text = match settings.database_if_any()?.filter(|_| has_place) {
         Some(database) => format!("its memory is {}", database.path.display()),
         None => "there is no place for a database, so this process remembers".into(),
     };

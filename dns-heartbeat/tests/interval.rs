@@ -27,6 +27,18 @@ async fn it_goes_on_and_takes_its_addresses_away_when_it_is_told_to_end() {
 }
 
 #[tokio::test]
+async fn where_there_is_no_place_for_a_database_none_is_announced() {
+    let zone = Zone::new().await;
+    let host = Host::new(&zone, "web-01", "203.0.113.7").await.without_a_database();
+    let host = host.with("XDG_STATE_HOME", "/proc/nope");
+    let child = host.start("--interval 1s");
+    until(|| zone.held().len() == 3).await;
+    tell(&child, Signal::TERM);
+    let said = end(child).await;
+    assert!(said.err.contains("this process remembers") && !said.err.contains("/proc/nope"), "{said:?}");
+}
+
+#[tokio::test]
 async fn without_a_database_the_process_remembers_and_makes_no_call_that_is_not_due() {
     let zone = Zone::new().await;
     let host = Host::new(&zone, "web-01", "203.0.113.7").await.without_a_database();
