@@ -1,6 +1,7 @@
 //! Whether this machine is kept alive, for a container's health check.
 
 use anyhow::{Result, bail};
+use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_program::args::Global;
 use dnsmgmt_program::context::Context;
@@ -25,7 +26,7 @@ pub(crate) fn run(global: &Global) -> Result<Exit> {
     let Some(last) = repository.last_refresh(&instance)? else {
         bail!("{instance} has not written heartbeats yet");
     };
-    let age = context.clock.moment().now.duration_since(last.now);
+    let age = age(&last.moment(), &context.clock.moment());
     let is_fresh = age < SignedDuration::try_from(heartbeat.threshold).unwrap_or(SignedDuration::MAX);
     match (last.is_verified, is_fresh) {
         (true, true) => {
@@ -39,4 +40,11 @@ pub(crate) fn run(global: &Global) -> Result<Exit> {
             heartbeat.threshold.as_secs()
         ),
     }
+}
+
+/// Returns how old the last heartbeats are. Within one boot the clock that nobody sets says it: a machine that starts in 1970 learns the time later.
+fn age(last: &Moment, now: &Moment) -> SignedDuration {
+    let running = now.running.checked_sub(last.running).filter(|_| now.boot == last.boot);
+    let by_the_wall = || now.now.duration_since(last.now);
+    running.map_or_else(by_the_wall, |running| SignedDuration::try_from(running).unwrap_or(SignedDuration::MAX))
 }

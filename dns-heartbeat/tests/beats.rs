@@ -232,6 +232,10 @@ async fn health_tells_whether_the_last_heartbeats_were_seen_and_are_fresh() {
     zone.calls();
     let said = host.beats("--health").await;
     assert!(said.out.contains("web-01") && zone.calls().is_empty(), "{said:?}");
+    let database = rusqlite::Connection::open(host.file("dnsmgmt.db")).unwrap();
+    database.execute("UPDATE dns_refreshes SET refreshed_at = '1970-01-01T00:00:10Z'", []).unwrap();
+    let said = host.beats("--health").await;
+    assert!(said.out.contains("web-01 wrote heartbeats"), "its clock was set since: {said:?}");
     host.let_pass(901);
     assert_eq!(host.says("--health").await.status, 1);
 }
