@@ -346,7 +346,8 @@ impl<'a> Run<'a> {
             |is: &dyn Fn(&Cleaned, Fate) -> bool| outcomes().filter(|(zone, outcome)| is(zone, outcome.fate)).count();
         let is_to_be_done = |zone: &Cleaned, fate| fate == Fate::NotTried && !zone.was_carried_out();
         Counts {
-            deleted: count(&|_, fate| matches!(fate, Fate::Gone | Fate::AlreadyGone)),
+            deleted: count(&|_, fate| fate == Fate::Gone),
+            already_gone: count(&|_, fate| fate == Fate::AlreadyGone),
             refused: count(&|_, fate| fate == Fate::Refused),
             unconfirmed: count(&|zone, fate| !fate.is_settled() && fate != Fate::Refused && !is_to_be_done(zone, fate)),
             to_be_done: count(&|zone, fate| is_to_be_done(zone, fate)),
@@ -360,6 +361,7 @@ impl<'a> Run<'a> {
         let parts = [
             (counts.to_be_done, "to be done"),
             (counts.deleted, "deleted"),
+            (counts.already_gone, "already gone"),
             (counts.forgotten, "forgotten"),
             (counts.unconfirmed, "unconfirmed"),
             (counts.refused, "refused"),
@@ -397,6 +399,7 @@ impl<'a> Run<'a> {
 #[derive(Debug, Serialize)]
 struct Counts {
     deleted: usize,
+    already_gone: usize,
     forgotten: usize,
     unconfirmed: usize,
     refused: usize,

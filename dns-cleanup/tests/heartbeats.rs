@@ -10,7 +10,7 @@ use dnsmgmt_core::repository::DnsRepositoryManager;
 use fixtures::cloudflare::FakeCloudflare;
 use fixtures::dynipupdate::{Held, written_as_described, written_later};
 use fixtures::faults::{Fault, On};
-use program::{Said, dns_cleanup, end, moment};
+use program::{Said, dns_cleanup, end, moment, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -229,6 +229,29 @@ async fn what_is_odd_is_reported_and_kept() {
         json["zones"][0]["findings"].as_array().unwrap().iter().map(|found| found["what"].as_str().unwrap()).collect();
     assert_eq!((what, status), (vec!["malformed", "from the future", "no heartbeat"], 3), "{json}");
     assert_eq!(json["zones"][0]["leases"]["alive"], 2);
+}
+
+#[tokio::test]
+async fn what_somebody_else_deletes_meanwhile_is_not_counted_as_deleted() {
+    let place = Place::new().await;
+    place.lease("10.0.0.1", "web-01", 60);
+    place.lease("10.0.0.2", "web-02", 3600);
+    place.watches().await;
+    place.calls();
+    place.fake.server.faults.always(On::Listing, Fault::Held);
+    let child = place.command("heartbeats").spawn().expect("dns-cleanup starts");
+    until(|| place.fake.server.calls().len() == 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let is_over = |text: &str| text.contains("10.0.0.2") || text.contains("10-0-0-2");
+    for record in place.fake.records(&place.zone) {
+        if is_over(&record.name) || is_over(&record.content) {
+            place.fake.remove(&place.zone, &record.id);
+        }
+    }
+    place.fake.server.faults.clear();
+    let said = end(child).await;
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.err.contains(": 2 already gone") && !said.err.contains("deleted"), "{said:?}");
 }
 
 #[tokio::test]

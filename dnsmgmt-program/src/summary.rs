@@ -169,7 +169,8 @@ impl Zone {
     ) -> Self {
         let held = held.map_or(0, |held| held.deletions);
         let mut changes = Changes { held, ..Changes::default() };
-        for outcome in outcomes {
+        let is_anothers = |fate: Fate| matches!(fate, Fate::AlreadyGone | Fate::AlreadyPresent);
+        for outcome in outcomes.into_iter().filter(|outcome| !is_anothers(outcome.fate)) {
             let count = match (outcome.fate, outcome.action) {
                 (Fate::Refused, _) => &mut changes.refused,
                 (fate, _) if !fate.is_settled() => &mut changes.unconfirmed,
