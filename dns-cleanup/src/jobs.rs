@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use dnsmgmt_core::brake::{Approved, Brake};
+use dnsmgmt_core::brake::Brake;
 use dnsmgmt_core::reconcile::Cleaning;
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_core::stale::Job;
+use dnsmgmt_program::approve::approved;
 use dnsmgmt_program::context::Context;
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
@@ -186,9 +187,6 @@ fn open<'m>(
 }
 
 fn brake(context: &Context, options: &Options, repository: &DnsRepositoryManager) -> Result<Brake> {
-    let approved = match options.approve {
-        None => None,
-        Some(id) => Some(Approved { id, deletions: repository.held(id)?.unwrap_or_default() }),
-    };
+    let approved = options.approve.map(|id| approved(repository, id)).transpose()?;
     Ok(Brake { max_delete: context.settings.policy().max_delete, force: options.force, approved })
 }

@@ -286,6 +286,11 @@ async fn the_brake_holds_many_that_expire_together_until_they_are_approved() {
     let id = said.err.split("--approve ").nth(1).unwrap().split('`').next().unwrap().to_owned();
     let again = place.cleans(4).await;
     assert!(again.err.contains(&id), "{again:?}");
+    let other = place.says("heartbeats --approve 17").await;
+    let no_plan = "no plan 0000000000000017 is held; it approves what";
+    assert!(other.status == 4 && other.err.contains(no_plan) && other.err.contains(&id), "{other:?}");
+    let nonsense = place.says("heartbeats --approve zzz").await;
+    assert!(nonsense.status == 2 && nonsense.err.contains("up to 16 hexadecimal digits"), "{nonsense:?}");
     let said = place.says(&format!("heartbeats --approve {id}")).await;
     assert_eq!((said.status, place.held()), (0, (place.held().0, 5)), "{said:?}");
     assert_eq!(place.held().0.len(), 5);

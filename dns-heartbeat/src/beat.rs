@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, bail};
-use dnsmgmt_core::brake::{Approved, Brake};
+use dnsmgmt_core::brake::Brake;
 use dnsmgmt_core::heartbeat::{InstanceId, Member};
 use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::name::Name;
@@ -13,6 +13,7 @@ use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::reconcile::{Registered, Registering, preview_registration, register_zone};
 use dnsmgmt_core::register::{Due, Last, Refresh, due};
 use dnsmgmt_core::repository::DnsRepositoryManager;
+use dnsmgmt_program::approve::approved;
 use dnsmgmt_program::context::{Connected, Context};
 use dnsmgmt_program::exit::{Exit, UsageError};
 use dnsmgmt_program::failure::{complain, failed};
@@ -183,10 +184,7 @@ fn warn_of_a_short_lease(lease: Duration, interval: Option<Duration>) {
 }
 
 fn brake(context: &Context, options: &Options, repository: &DnsRepositoryManager) -> Result<Brake> {
-    let approved = match options.approve {
-        None => None,
-        Some(id) => Some(Approved { id, deletions: repository.held(id)?.unwrap_or_default() }),
-    };
+    let approved = options.approve.map(|id| approved(repository, id)).transpose()?;
     // Who deregisters asks for it by name.
     let force = options.force || options.deregister;
     Ok(Brake { max_delete: context.settings.policy().max_delete, force, approved })

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::num::ParseIntError;
 use std::str::FromStr;
 
 use crate::fnv::Fnv;
@@ -281,11 +280,16 @@ impl fmt::Display for PlanId {
     }
 }
 
+/// Why a text is no plan's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a plan's id is up to 16 hexadecimal digits, as they stand where it is said to be held")]
+pub struct PlanIdError;
+
 impl FromStr for PlanId {
-    type Err = ParseIntError;
+    type Err = PlanIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        u64::from_str_radix(text, 16).map(Self)
+        u64::from_str_radix(text, 16).map(Self).map_err(|_| PlanIdError)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the programs of dnsmgmt share at their edge with the world: the arguments that all have, the environment and the clocks, the
 //! database, what is said and printed, and how they exit.
 
+pub mod approve;
 pub mod args;
 pub mod clock;
 pub mod completions;
