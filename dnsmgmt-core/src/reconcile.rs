@@ -79,7 +79,7 @@ fn names(keys: &[RecordKey]) -> String {
 #[non_exhaustive]
 pub enum ReconcileError {
     /// The provider could not be listed.
-    #[error("{provider}: {scope} was not listed, so nothing was done")]
+    #[error("{provider}: {scope} {} not listed, so nothing was done", scope.was())]
     Listing {
         /// The provider.
         provider: ProviderId,

@@ -136,6 +136,16 @@ impl FromIterator<Name> for Scope {
     }
 }
 
+impl Scope {
+    /// Returns the verb of a sentence about it: several names are many.
+    pub fn was(&self) -> &'static str {
+        match self {
+            Self::Names(names) if names.len() != 1 => "were",
+            Self::Zone | Self::Under(_) | Self::Names(_) => "was",
+        }
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

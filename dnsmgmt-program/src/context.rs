@@ -265,7 +265,8 @@ impl Context {
         let clock = self.clock.reader();
         let run = self.run(&progress, &clock);
         let listing = observe(&*at.provider, scope, run.patience, run.id, run.progress).await;
-        let listing = listing.with_context(|| format!("{}: {scope} was not listed, so nothing was done", at.id()))?;
+        let listing =
+            listing.with_context(|| format!("{}: {scope} {} not listed, so nothing was done", at.id(), scope.was()))?;
         let endpoint = at.target.endpoint(&self.folder);
         let doubt =
             self.database().ask(|repository| match repository.check_endpoint(at.id(), &endpoint, run.now())? {
