@@ -27,7 +27,10 @@ pub fn failed(error: &Error) -> Exit {
 /// Returns why something failed, with every cause, and below it what to do next.
 pub(crate) fn explained(error: &Error) -> String {
     let text = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
-    [text.as_str()].into_iter().chain(error.chain().find_map(hint)).collect::<Vec<_>>().join("\n")
+    match error.chain().find_map(hint) {
+        Some(hint) => format!("{text}\n  = help: {hint}"),
+        None => text,
+    }
 }
 
 fn hint<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {
