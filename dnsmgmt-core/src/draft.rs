@@ -209,9 +209,9 @@ impl<'a> Draft<'a> {
         };
         if let Some(other) = self.before.records.at(wanted.name()).iter().find(in_the_way) {
             let others = if other.rtype() == rtype { "other " } else { "" };
-            return Some(format!(
-                "{other} excludes {others}{rtype} records at the same name; delete it first, or use `update`"
-            ));
+            let advice = untouchable(&other.key, self.provider.id(), self.provider.capabilities());
+            let advice = advice.unwrap_or_else(|| "delete it first, or use `update`".into());
+            return Some(format!("{other} excludes {others}{rtype} records at the same name; {advice}"));
         }
         let of_name = (wanted.name().clone(), RecordType::A)..;
         let mut coming = self.coming.range(of_name).map(|(key, _)| key).take_while(|(name, _)| name == wanted.name());

@@ -608,6 +608,20 @@ async fn a_delegation_excludes_and_the_zones_own_name_servers_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_is_told_to_delete_the_name_servers_of_the_zone() {
+    let provider = MemoryProvider::new("example", 10);
+    provider.hold(Record::new(name("example"), RecordData::Ns(name("ns.elsewhere.test"))));
+    let alias = Record::new(name("example"), RecordData::Cname(name("all.example")));
+    let report = run(&provider, |by_hand| by_hand.add(alias)).await;
+    let why = report.outcomes[0].error.as_ref().map(ToString::to_string).unwrap_or_default()
+        + &report.outcomes[0].notes.join("; ");
+    assert!(
+        why.contains("the name servers of the zone itself are never changed") && !why.contains("delete it"),
+        "{why}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_attribute_does_not_change_the_ttl() {
     let provider = MemoryProvider::new("example", 10).with(|can| can.comment = Some(100));
     for (answer, ttl) in [("10.0.0.1", 300), ("10.0.0.2", 600)] {
