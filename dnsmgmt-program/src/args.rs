@@ -22,7 +22,7 @@ pub struct Global {
     /// Uses this zone of the provider
     #[arg(long, global = true, value_name = "ZONE")]
     pub zone: Option<Name>,
-    /// Keeps trying for so long in all, such as 30s, 5m or 0s
+    /// Keeps trying until its pauses add up to this, such as 30s, 5m or 0s; each try waits for a server that says nothing up to 30 s beside
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub retry_for: Duration,
     /// Asks a second witness too after each change: `dns` is the DNS server that the provider's table names with `witness`, else the provider
