@@ -91,17 +91,19 @@ async fn beat(
     }
     let is_on_disk = !repository.is_in_memory();
     let moment = context.clock.moment();
-    let interval = match interval.or(heartbeat.interval) {
+    let said = interval.or(heartbeat.interval);
+    let lease = heartbeat.lease(said);
+    let interval = match said {
         // Only where nobody says it: writing down each run costs more than all else of one that is not due.
         None if !options.dry_run => repository.look_at_instance(&instance, &moment)?,
         said => said,
     };
-    warn_of_a_short_lease(heartbeat.threshold, interval);
+    warn_of_a_short_lease(lease, interval);
     let before = repository.registrations(&instance)?;
     let (found, problems) = find(&heartbeat).await;
     let wish = Wish::of(&heartbeat, &found, &before);
     let wish = if options.deregister { wish.ended(&before) } else { wish };
-    let mut report = Report::new(context, options, &instance, &heartbeat, &wish, &moment, problems);
+    let mut report = Report::new(context, options, &instance, lease, &wish, &moment, problems);
     let is_placed = |name: &Name| context.targets_of(&[name.clone()].into()).1.is_empty();
     let mut names = wish.names();
     // What is only to go from where the configuration leads no more is left to expire.
@@ -109,11 +111,11 @@ async fn beat(
     let (targets, misplaced) = context.targets_of(&names);
     misplaced.into_iter().for_each(|error| report.fail(error));
     let places: Vec<String> = targets.iter().map(|target| target.endpoint(&context.folder)).collect();
-    let mark = wish.mark(&heartbeat, &places);
+    let mark = wish.mark(&heartbeat, lease, &places);
     let last = repository.last_refresh(&instance)?;
     let is_due = match options.now || options.deregister || !wish.withdrawn.is_empty() {
         true => Due::Changed,
-        false => due(last.as_ref(), &mark, &moment, interval, heartbeat.threshold),
+        false => due(last.as_ref(), &mark, &moment, interval, lease),
     };
     if is_due == Due::No {
         return report.not_due(&before, last.map(|last| last.now));
@@ -121,7 +123,7 @@ async fn beat(
     let brake = brake(context, options, repository)?;
     let refresh = match is_due != Due::Unwell && (is_on_disk || options.now) {
         true => Refresh::All,
-        false => Refresh::IfLate { lease: heartbeat.threshold, interval },
+        false => Refresh::IfLate { lease, interval },
     };
     let adopt = options.adopt || heartbeat.adopt;
     let run = Beat {
@@ -131,6 +133,7 @@ async fn beat(
         instance: &instance,
         heartbeat: &heartbeat,
         brake: &brake,
+        lease,
         refresh,
         adopt,
         wish: &wish,
@@ -190,11 +193,14 @@ fn brake(context: &Context, options: &Options, repository: &DnsRepositoryManager
     Ok(Brake { max_delete: context.settings.policy().max_delete, force, approved })
 }
 
-fn tell_of(vanished: &Member) {
+fn tell_of(vanished: &Member, lease: Duration) {
     complain(&format!(
-        "{} {} was there at the last run and has vanished long before its time; somebody else deletes it, as an updater of the prior system does \
-         with all addresses at its name but its own",
-        vanished.domain, vanished.address
+        "{} {} was there at the last run and has vanished long before its time; somebody else deletes it: a clean-up with a shorter threshold than \
+         the {} s that this machine counts on (STALE_THRESHOLD_SECONDS has to be the same on both), or an updater of the prior system, which deletes \
+         all addresses at its name but its own",
+        vanished.domain,
+        vanished.address,
+        lease.as_secs()
     ));
 }
 
@@ -206,6 +212,7 @@ struct Beat<'a> {
     instance: &'a InstanceId,
     heartbeat: &'a Heartbeat,
     brake: &'a Brake,
+    lease: Duration,
     refresh: Refresh,
     adopt: bool,
     wish: &'a Wish,
@@ -238,9 +245,8 @@ impl Beat<'_> {
             match self.zone(repository, at, names, &here).await {
                 Ok(registered) => {
                     if let Some(before) = before.get(at.id()) {
-                        let lease = self.heartbeat.threshold;
-                        let vanished = vanished(before, self.last, self.moment, lease, &registered.outcomes);
-                        vanished.into_iter().for_each(tell_of);
+                        let vanished = vanished(before, self.last, self.moment, self.lease, &registered.outcomes);
+                        vanished.into_iter().for_each(|member| tell_of(member, self.lease));
                     }
                     report.add(at.id().clone(), registered);
                 }

@@ -27,7 +27,8 @@ pub(crate) fn run(global: &Global) -> Result<Exit> {
         bail!("{instance} has not written heartbeats yet");
     };
     let age = age(&last.moment(), &context.clock.moment());
-    let is_fresh = age < SignedDuration::try_from(heartbeat.threshold).unwrap_or(SignedDuration::MAX);
+    let lease = heartbeat.lease(heartbeat.interval);
+    let is_fresh = age < SignedDuration::try_from(lease).unwrap_or(SignedDuration::MAX);
     match (last.is_verified, is_fresh) {
         (true, true) => {
             print_lines([format!("{instance} wrote heartbeats {} s ago, and a listing shows them", age.as_secs())])?;
@@ -37,7 +38,7 @@ pub(crate) fn run(global: &Global) -> Result<Exit> {
         (true, false) => bail!(
             "the last heartbeats of {instance} are {} s old, and a lease lasts {} s",
             age.as_secs(),
-            heartbeat.threshold.as_secs()
+            lease.as_secs()
         ),
     }
 }

@@ -3,6 +3,7 @@
 mod summary;
 
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result};
 use dnsmgmt_core::brake::Held;
@@ -19,7 +20,6 @@ use dnsmgmt_program::failure::{complain, failed};
 use dnsmgmt_program::log::{Level, NOTHING_MORE, say};
 use dnsmgmt_program::output::{JsonChange, JsonHeld, json_change, print_json, sentence};
 use dnsmgmt_program::summary::{Ended, Zone};
-use dnsmgmt_providers::config::Heartbeat;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -31,7 +31,8 @@ pub(crate) struct Report<'a> {
     context: &'a Context,
     options: &'a Options,
     instance: &'a InstanceId,
-    heartbeat: &'a Heartbeat,
+    /// How long what it writes is counted on to last.
+    lease: Duration,
     wish: &'a Wish,
     /// When it began.
     begun: &'a Moment,
@@ -47,7 +48,7 @@ impl<'a> Report<'a> {
         context: &'a Context,
         options: &'a Options,
         instance: &'a InstanceId,
-        heartbeat: &'a Heartbeat,
+        lease: Duration,
         wish: &'a Wish,
         begun: &'a Moment,
         not_found: Vec<Error>,
@@ -56,7 +57,7 @@ impl<'a> Report<'a> {
             context,
             options,
             instance,
-            heartbeat,
+            lease,
             wish,
             begun,
             zones: Vec::new(),

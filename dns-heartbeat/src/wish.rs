@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
 
 use dnsmgmt_core::heartbeat::Member;
 use dnsmgmt_core::name::Name;
@@ -67,10 +68,10 @@ impl Wish {
     }
 
     /// Returns what is the same as long as the same is wanted in the same way at the same places: what is compared with the last run.
-    pub(crate) fn mark(&self, heartbeat: &Heartbeat, places: &[String]) -> String {
+    pub(crate) fn mark(&self, heartbeat: &Heartbeat, lease: Duration, places: &[String]) -> String {
         let mut hash = DefaultHasher::new();
         let text = format!("{:?} {:?}", self.wanted, self.aliases);
-        (text, heartbeat.ttl.to_string(), heartbeat.threshold, heartbeat.adopt, places).hash(&mut hash);
+        (text, heartbeat.ttl.to_string(), lease, heartbeat.adopt, places).hash(&mut hash);
         format!("{:016x}", hash.finish())
     }
 }

@@ -38,6 +38,27 @@ async fn a_run_that_is_due_costs_three_calls_and_one_that_is_not_none() {
 }
 
 #[tokio::test]
+async fn a_machine_that_is_told_only_how_often_it_runs_beats_for_a_clean_up_with_three_times_that() {
+    let (zone, host) = place().await;
+    let host = host.with("UPDATE_INTERVAL", "60");
+    host.beats("").await;
+    let beats = async |host: &Host| {
+        zone.calls();
+        host.let_pass(60);
+        next_second().await;
+        let said = host.beats("").await;
+        assert_eq!(said.err, "");
+        !zone.calls().is_empty()
+    };
+    assert_eq!((beats(&host).await, beats(&host).await), (false, true), "two minutes of three are over");
+    let host = host.with("STALE_THRESHOLD_SECONDS", "900");
+    host.beats("").await;
+    for _ in 0..3 {
+        assert!(!beats(&host).await, "it is said that a lease lasts longer");
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_leaves_no_row_in_the_journal() {
     let (zone, host) = place().await;
     for _ in 0..4 {
@@ -295,6 +316,7 @@ async fn an_address_that_somebody_else_deletes_is_told_of() {
         said.err.contains("warning") && said.err.contains("all.example.com 203.0.113.7 was there at the last run"),
         "{said:?}"
     );
+    assert!(said.err.contains("a clean-up with a shorter threshold than the 900 s"), "{said:?}");
 
     // What expired while the machine was away is another matter.
     zone.fake.records(&zone.id).iter().filter(|record| record.name != "foreign.example.com").for_each(|record| {

@@ -42,6 +42,7 @@ async fn where_there_is_no_place_for_a_database_none_is_announced() {
 async fn without_a_database_the_process_remembers_and_makes_no_call_that_is_not_due() {
     let zone = Zone::new().await;
     let host = Host::new(&zone, "web-01", "203.0.113.7").await.without_a_database();
+    let host = host.with("STALE_THRESHOLD_SECONDS", "900");
     let child = host.start("--interval 1s");
     until(|| zone.held().len() == 3).await;
     tokio::time::sleep(Duration::from_secs(3)).await;

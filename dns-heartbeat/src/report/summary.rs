@@ -24,7 +24,7 @@ impl Report<'_> {
     /// Returns what is known of addresses whose heartbeats were written at that time.
     pub(super) fn leases(&self, alive: usize, beat: Option<Timestamp>) -> Leases {
         let beat = beat.filter(|_| alive > 0);
-        let next_expiry = beat.and_then(|beat| beat.checked_add(self.heartbeat.threshold).ok());
+        let next_expiry = beat.and_then(|beat| beat.checked_add(self.lease).ok());
         Leases { alive, oldest: beat, youngest: beat, next_expiry, ..Leases::default() }
     }
 

@@ -50,6 +50,8 @@ pub(crate) const RANGE: [&str; 2] = ["network", "domain"];
 
 /// How long a lease lasts where nothing else is said.
 const THRESHOLD: Duration = Duration::from_secs(900);
+/// How many intervals a lease should last at least.
+const INTERVALS: u32 = 3;
 /// The TTL of what is registered where nothing else is said.
 const TTL: u32 = 120;
 /// How many services have to agree where nothing else is said.
@@ -72,6 +74,8 @@ pub struct Heartbeat {
     pub ttl: Ttl,
     /// How long a lease lasts after its last heartbeat. 15 minutes.
     pub threshold: Duration,
+    /// Whether somebody said how long, or it is what nobody said otherwise.
+    pub is_threshold_said: bool,
     /// How far apart the runs of dns-heartbeat are, where that is said.
     pub interval: Option<Duration>,
     /// Which addresses of its interfaces count.
@@ -100,6 +104,7 @@ impl Default for Heartbeat {
             proxied: None,
             ttl: Ttl::Seconds(TTL),
             threshold: THRESHOLD,
+            is_threshold_said: false,
             interval: None,
             chosen: Chosen::default(),
             public_ipv4: Vec::new(),
@@ -114,6 +119,15 @@ impl Default for Heartbeat {
 }
 
 impl Heartbeat {
+    /// Returns how long a machine whose runs are so far apart counts on its lease to last. Where only the clean-up is told how long that is, the
+    /// machine takes it to be three times as long as its runs are apart, as it should be, and never longer than where nobody says anything.
+    pub fn lease(&self, interval: Option<Duration>) -> Duration {
+        match interval {
+            Some(interval) if !self.is_threshold_said => self.threshold.min(INTERVALS * interval),
+            _ => self.threshold,
+        }
+    }
+
     /// Returns every name whose leases are ended.
     pub fn leased(&self) -> BTreeSet<Name> {
         self.domains.names().into_iter().chain(self.more.iter().cloned()).chain(self.whole.iter().cloned()).collect()
@@ -141,6 +155,7 @@ pub(crate) fn read(top: &Table<'_>) -> Result<File, Diagnostic> {
     let Some(table) = top.table("heartbeat")? else { return Ok(File::default()) };
     table.only(&HEARTBEAT)?;
     let default = Heartbeat::default();
+    let threshold = time(&table, "threshold")?;
     let domain = |key| table.text(key)?.map(|text| domain_of(&table, text)).transpose();
     let names =
         |key| -> Result<_, Diagnostic> { table.texts(key)?.into_iter().map(|text| domain_of(&table, text)).collect() };
@@ -156,7 +171,8 @@ pub(crate) fn read(top: &Table<'_>) -> Result<File, Diagnostic> {
         },
         proxied: table.flag("proxied")?,
         ttl: table.text("ttl")?.map(|text| by(&table, text, duration::ttl)).transpose()?.unwrap_or(default.ttl),
-        threshold: time(&table, "threshold")?.unwrap_or(default.threshold),
+        threshold: threshold.unwrap_or(default.threshold),
+        is_threshold_said: threshold.is_some(),
         interval: time(&table, "interval")?,
         chosen: Chosen {
             interfaces: patterns(&table, "interfaces")?,
@@ -210,7 +226,9 @@ impl File {
             heartbeat.proxied = Some(flag(&value)?);
         }
         heartbeat.interval = environment.seconds(&UPDATE_INTERVAL)?.or(heartbeat.interval);
-        heartbeat.threshold = environment.seconds(&STALE_THRESHOLD)?.unwrap_or(heartbeat.threshold);
+        if let Some(threshold) = environment.seconds(&STALE_THRESHOLD)? {
+            (heartbeat.threshold, heartbeat.is_threshold_said) = (threshold, true);
+        }
         self.finish(heartbeat)
     }
 

@@ -88,6 +88,17 @@ fn variables_say_the_same_and_count_more() {
 }
 
 #[test]
+fn a_lease_that_is_said_only_to_the_clean_up_is_taken_to_be_three_intervals() {
+    let lease = |variables: &[(&str, &str)], interval: Option<u64>| {
+        heartbeat(variables).lease(interval.map(Duration::from_secs)).as_secs()
+    };
+    assert_eq!((lease(&[], None), lease(&[], Some(60)), lease(&[], Some(600))), (900, 180, 900));
+    assert_eq!(lease(&[("STALE_THRESHOLD_SECONDS", "900")], Some(60)), 900, "what is said counts");
+    let said = Machine::new(WHOLE).load(&[]).unwrap().heartbeat().unwrap();
+    assert_eq!(said.lease(said.interval).as_secs(), 600, "in the file too");
+}
+
+#[test]
 fn nobody_is_asked_for_an_address_that_no_name_is_to_have() {
     let asked = |variables: &[(&str, &str)]| {
         let read = heartbeat(variables);
