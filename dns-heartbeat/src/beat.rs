@@ -11,7 +11,7 @@ use dnsmgmt_core::name::Name;
 use dnsmgmt_core::progress::Progress;
 use dnsmgmt_core::provider::ProviderId;
 use dnsmgmt_core::reconcile::{Registered, Registering, preview_registration, register_zone};
-use dnsmgmt_core::register::{Due, Last, Refresh, due};
+use dnsmgmt_core::register::{Due, Last, Refresh, are_so_near, contradicts, due};
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_program::approve::approved;
 use dnsmgmt_program::context::{Connected, Context};
@@ -93,12 +93,12 @@ async fn beat(
     let moment = context.clock.moment();
     let said = interval.or(heartbeat.interval);
     let lease = heartbeat.lease(said);
-    let interval = match said {
-        // Only where nobody says it: writing down each run costs more than all else of one that is not due.
-        None if !options.dry_run => repository.look_at_instance(&instance, &moment)?,
-        said => said,
+    let last = repository.last_refresh(&instance)?;
+    let interval = match options.dry_run || options.deregister {
+        true => said,
+        false => how_far_apart(repository, &instance, &moment, said, lease, last.as_ref())?,
     };
-    warn_of_a_short_lease(lease, interval);
+    warn_of_a_short_lease(lease, said, interval);
     let before = repository.registrations(&instance)?;
     let (found, problems) = find(&heartbeat).await;
     let wish = Wish::of(&heartbeat, &found, &before);
@@ -112,7 +112,6 @@ async fn beat(
     misplaced.into_iter().for_each(|error| report.fail(error));
     let places: Vec<String> = targets.iter().map(|target| target.endpoint(&context.folder)).collect();
     let mark = wish.mark(&heartbeat, lease, &places);
-    let last = repository.last_refresh(&instance)?;
     let is_due = match options.now || options.deregister || !wish.withdrawn.is_empty() {
         true => Due::Changed,
         false => due(last.as_ref(), &mark, &moment, interval, lease),
@@ -175,15 +174,45 @@ pub(crate) fn instance(heartbeat: &Heartbeat) -> Result<InstanceId> {
     }
 }
 
-fn warn_of_a_short_lease(lease: Duration, interval: Option<Duration>) {
-    if let Some(interval) = interval.filter(|interval| lease < 2 * *interval) {
-        complain(&format!(
-            "a lease of {} s is short for runs that are {} s apart: one that is late or fails costs the addresses; let STALE_THRESHOLD_SECONDS be two \
-             to three times as long",
-            lease.as_secs(),
-            interval.as_secs()
-        ));
+/// Returns how far apart runs are: what is said, or what is seen where that is more.
+///
+/// Writing down each run costs more than all else of one that is not due. So where it is said, runs are written down only from the first one on,
+/// or from one on that contradicts it, until two of them are as near as it is said.
+fn how_far_apart(
+    repository: &mut DnsRepositoryManager,
+    instance: &InstanceId,
+    moment: &Moment,
+    said: Option<Duration>,
+    lease: Duration,
+    last: Option<&Last>,
+) -> Result<Option<Duration>> {
+    let Some(said) = said else { return Ok(repository.look_at_instance(instance, moment)?) };
+    let is_to_be_seen = last.is_none_or(|last| contradicts(last, moment, said, lease));
+    if !is_to_be_seen && !repository.is_looking_at_instance(instance)? {
+        return Ok(Some(said));
     }
+    let Some(seen) = repository.look_at_instance(instance, moment)? else { return Ok(Some(said)) };
+    if are_so_near(seen, said) {
+        repository.forget_looks_at_instance(instance)?;
+        return Ok(Some(said));
+    }
+    Ok(Some(seen))
+}
+
+fn warn_of_a_short_lease(lease: Duration, said: Option<Duration>, interval: Option<Duration>) {
+    let Some(interval) = interval.filter(|interval| lease < 2 * *interval) else { return };
+    let although = match said.filter(|said| *said != interval) {
+        Some(said) => {
+            format!(", although it is said that they are {} s apart (UPDATE_INTERVAL, --interval)", said.as_secs())
+        }
+        None => String::new(),
+    };
+    complain(&format!(
+        "a lease of {} s is short for runs that are {} s apart{although}: one that is late or fails costs the addresses; let \
+         STALE_THRESHOLD_SECONDS be two to three times as long",
+        lease.as_secs(),
+        interval.as_secs()
+    ));
 }
 
 fn brake(context: &Context, options: &Options, repository: &DnsRepositoryManager) -> Result<Brake> {

@@ -59,6 +59,30 @@ async fn a_machine_that_is_told_only_how_often_it_runs_beats_for_a_clean_up_with
 }
 
 #[tokio::test]
+async fn runs_that_are_further_apart_than_it_is_said_are_all_due_and_warned_about() {
+    let (zone, host) = place().await;
+    let host = host.with("UPDATE_INTERVAL", "60").with("STALE_THRESHOLD_SECONDS", "900");
+    let beats = async |apart: u32| {
+        zone.calls();
+        host.let_pass(apart);
+        next_second().await;
+        let said = host.beats("").await;
+        (!zone.calls().is_empty(), said.err.contains("runs that are 5") && said.err.contains("UPDATE_INTERVAL"))
+    };
+    host.beats("").await;
+    assert_eq!(beats(500).await, (true, true), "the second run ever shows it");
+    assert_eq!(beats(60).await, (false, false), "it runs as often as it is said by now");
+    // One pause is no schedule: whoever sees it looks once more, and goes on.
+    assert_eq!(beats(800).await, (true, false), "it was late");
+    assert_eq!(beats(60).await, (false, false));
+    // A schedule that was changed is: what nobody wrote down is found out when heartbeats are older than they can be.
+    assert_eq!(beats(500).await, (false, false));
+    assert_eq!(beats(500).await, (true, false));
+    assert_eq!(beats(500).await, (true, true));
+    assert_eq!(beats(500).await, (true, true));
+}
+
+#[tokio::test]
 async fn a_refresh_leaves_no_row_in_the_journal() {
     let (zone, host) = place().await;
     for _ in 0..4 {

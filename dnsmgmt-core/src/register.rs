@@ -22,7 +22,7 @@ use crate::record_set::{Listing, Scope};
 use crate::report::{Fate, Outcome};
 
 use due::is_late;
-pub use due::{Due, Last, due};
+pub use due::{Due, Last, are_so_near, contradicts, due};
 
 /// What is told apart in a heartbeat.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);

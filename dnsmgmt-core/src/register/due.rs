@@ -79,6 +79,20 @@ pub fn due(last: Option<&Last>, wanted: &str, moment: &Moment, interval: Option<
     }
 }
 
+/// Returns whether a run shows that it is not true how far apart runs are `said` to be: the one before, which was not due, cannot have been
+/// so near. Only runs in one boot and without a sleep between them show it.
+pub fn contradicts(last: &Last, moment: &Moment, said: Duration, lease: Duration) -> bool {
+    let Some(age) = moment.running.checked_sub(last.running).filter(|_| last.boot == moment.boot) else { return false };
+    // Later than at that age the run before would have been due.
+    let latest = (lease * 4 / 5).saturating_sub(said);
+    !are_so_near(age.saturating_sub(latest), said)
+}
+
+/// Returns whether runs that were `apart` are as near as it is `said`: timers are a little late now and then.
+pub fn are_so_near(apart: Duration, said: Duration) -> bool {
+    apart <= said * 6 / 5
+}
+
 /// Returns whether a heartbeat of that age would be late at the next run. Where nobody knows how far apart runs are, they are at most as
 /// far apart as the heartbeat is old.
 pub(super) fn is_late(age: SignedDuration, interval: Option<Duration>, lease: Duration) -> bool {
@@ -141,6 +155,19 @@ mod tests {
         assert_eq!(due("a", 1060, 9000), Due::Interrupted, "it slept");
         assert_eq!(due("a", 1060, -9000), Due::Interrupted, "its clock was set back");
         assert_eq!(due("a", 1060, 115), Due::No, "a little drift is none");
+    }
+
+    #[test]
+    fn a_heartbeat_that_is_older_than_it_can_be_contradicts_what_is_said() {
+        let contradicts = |boot, age: u64, said| {
+            let seconds = i64::try_from(age).unwrap();
+            contradicts(&last(), &moment(boot, 1000 + age, seconds), Duration::from_secs(said), LEASE)
+        };
+        assert!(!contradicts("a", 720, 60), "the run before it was not due at 660");
+        assert!(!contradicts("a", 732, 60), "a timer may be a little late");
+        assert!(contradicts("a", 733, 60));
+        assert!(!contradicts("b", 9000, 60), "a boot lies between");
+        assert!(contradicts("a", 1100, 900) && !contradicts("a", 1000, 900), "where every run is due");
     }
 
     #[test]

@@ -123,14 +123,23 @@ impl DnsRepositoryManager {
 
     /// Forgets that a source wanted nothing: it wants something.
     pub fn forget_emptied(&mut self, source: &Origin) -> Result<(), RepositoryError> {
-        let id = id_of(source);
-        if last(&self.connection, &id, EMPTY_JOB).map_err(|error| error.at(&self.path, "read the last look"))?.is_none()
-        {
+        self.forget_looks(&id_of(source), EMPTY_JOB)
+    }
+
+    /// Returns whether a look of `job` is written down.
+    pub(super) fn has_looks(&self, id: &ProviderId, job: &str) -> Result<bool, RepositoryError> {
+        let last = last(&self.connection, id, job).map_err(|error| error.at(&self.path, "read the last look"))?;
+        Ok(last.is_some())
+    }
+
+    /// Forgets the looks of `job`. Where there are none, nothing is written.
+    pub(super) fn forget_looks(&mut self, id: &ProviderId, job: &str) -> Result<(), RepositoryError> {
+        if !self.has_looks(id, job)? {
             return Ok(());
         }
-        self.write("forget the looks at a source", |on| {
+        self.write("forget looks", |on| {
             let sql = "DELETE FROM dns_looks WHERE provider = ?1 AND zone = ?2 AND job = ?3";
-            on.connection.prepare_cached(sql)?.execute(params![id.name, id.zone.as_str(), EMPTY_JOB])?;
+            on.connection.prepare_cached(sql)?.execute(params![id.name, id.zone.as_str(), job])?;
             Ok(())
         })
     }

@@ -87,9 +87,18 @@ impl DnsRepositoryManager {
         instance: &InstanceId,
         moment: &Moment,
     ) -> Result<Option<Duration>, RepositoryError> {
-        let id = ProviderId { name: key(instance), zone: Name::root() };
-        let Look { gap, .. } = self.look(&id, JOB, moment, None, true)?;
+        let Look { gap, .. } = self.look(&of_runs(instance), JOB, moment, None, true)?;
         Ok(gap)
+    }
+
+    /// Returns whether the runs of an instance are written down.
+    pub fn is_looking_at_instance(&self, instance: &InstanceId) -> Result<bool, RepositoryError> {
+        self.has_looks(&of_runs(instance), JOB)
+    }
+
+    /// Forgets how far apart the runs of an instance are: it is known otherwise.
+    pub fn forget_looks_at_instance(&mut self, instance: &InstanceId) -> Result<(), RepositoryError> {
+        self.forget_looks(&of_runs(instance), JOB)
     }
 
     /// Returns when an instance last wrote its heartbeats, and what it wanted then.
@@ -138,6 +147,11 @@ impl DnsRepositoryManager {
             Ok(())
         })
     }
+}
+
+/// The runs of an instance are looked at as a zone is.
+fn of_runs(instance: &InstanceId) -> ProviderId {
+    ProviderId { name: key(instance), zone: Name::root() }
 }
 
 /// Instances are compared without case.
