@@ -12,7 +12,7 @@ use crate::provider::{Answer, Attempt, Change, Condition, DnsProvider, Group, Pr
 use crate::record::Record;
 use crate::record_set::Listing;
 use crate::report::{Fate, Outcome, Report};
-use crate::settle::{Touched, ask_anew, not_made, tombstone};
+use crate::settle::{Touched, ask_anew, not_made, tombstone, with_heartbeats};
 
 /// Makes the changes of an approved plan and verifies each: asks, lists, compares, and tries what is left again in another
 /// way. Only a listing taken after the change says that it was made; a listing that failed, or lacks records outside the
@@ -229,7 +229,7 @@ impl<'a> Work<'a> {
     /// Lists, and settles what the listing proves.
     async fn look(&mut self, provider: &dyn DnsProvider, progress: &(dyn Fn(Progress<'_>) + Sync)) {
         progress(Progress::Looking);
-        let listing = match provider.list(self.plan.scope()).await {
+        let listing = match self.list(provider).await {
             Ok(listing) => listing,
             Err(error) => {
                 self.stopped |= pause_after(&error).is_none();
@@ -237,14 +237,6 @@ impl<'a> Work<'a> {
                 return;
             }
         };
-        if let Some(lacking) = self.touched.lacking(&self.plan.before().records, &listing.records, self.plan.scope()) {
-            let doing = format!("verify the change at {}", self.plan.provider());
-            let answered = format!("the listing lacks a record that the change does not touch: {lacking}");
-            let hint =
-                "either the listing is incomplete or somebody else deleted it just now; look at it with `dns-cli list`";
-            self.blind = Some(ProviderError::new(Reaction::Malformed, doing, answered).hint(hint));
-            return;
-        }
         for step in self.groups.iter_mut().flat_map(|group| &mut group.steps) {
             step.state = not_made(&step.step.change, &listing, self.run).map_or(State::Made, State::NotMade);
             step.seen_beside = seen_beside(&step.step.change, &listing, self.run, provider);
@@ -255,6 +247,35 @@ impl<'a> Work<'a> {
         self.blind = None;
         self.is_verified = true;
         self.seen = listing;
+    }
+
+    /// Returns a listing that lacks nothing outside the change; where leases come and go beside it, none but whole leases, which a second
+    /// listing, with their heartbeats, lacks too.
+    async fn list(&self, provider: &dyn DnsProvider) -> Result<Listing, ProviderError> {
+        let (before, scope) = (&self.plan.before().records, self.plan.scope());
+        let listing = provider.list(scope).await?;
+        let Some(lacking) = self.touched.lacking(before, &listing.records, scope) else { return Ok(listing) };
+        if !self.plan.is_beside_leases() {
+            return Err(self.is_lacking(lacking));
+        }
+        if let Some(lacking) = self.touched.lacking_but_leases(before, &listing.records, scope) {
+            return Err(self.is_lacking(lacking));
+        }
+        let again = provider.list(&with_heartbeats(scope, before, &listing.records)).await?;
+        let lacking = self.touched.lacking_but_leases(before, &again.records, scope);
+        if let Some(lacking) = lacking.or_else(|| self.touched.lacking(&listing.records, &again.records, scope)) {
+            return Err(self.is_lacking(lacking));
+        }
+        let is_meant = |record: &Record| record.name().is_tombstone() || scope.covers(record.name());
+        Ok(Listing { records: again.records.iter().filter(|record| is_meant(record)).cloned().collect(), ..again })
+    }
+
+    fn is_lacking(&self, lacking: &Record) -> ProviderError {
+        let doing = format!("verify the change at {}", self.plan.provider());
+        let answered = format!("the listing lacks a record that the change does not touch: {lacking}");
+        let hint =
+            "either the listing is incomplete or somebody else deleted it just now; look at it with `dns-cli list`";
+        ProviderError::new(Reaction::Malformed, doing, answered).hint(hint)
     }
 
     fn report(&self, plan: &Plan) -> Report {

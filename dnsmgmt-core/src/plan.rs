@@ -140,6 +140,7 @@ pub struct Plan {
     before: Listing,
     groups: Vec<StepGroup>,
     settled: Vec<Outcome>,
+    is_beside_leases: bool,
 }
 
 impl Plan {
@@ -163,7 +164,18 @@ impl Plan {
         }
         // What is missing comes first, what is superfluous last: a run that is cut short has broken nothing.
         groups.sort_by_key(|group| group.steps.iter().all(|step| matches!(step.change, Change::Delete(_))));
-        Self { provider, scope, before, groups, settled }
+        Self { provider, scope, before, groups, settled, is_beside_leases: false }
+    }
+
+    /// Returns the plan as one of names at which other machines' leases come and go meanwhile.
+    #[must_use]
+    pub(crate) fn beside_leases(self) -> Self {
+        Self { is_beside_leases: true, ..self }
+    }
+
+    /// Returns whether other machines' leases may come and go beside it.
+    pub(crate) fn is_beside_leases(&self) -> bool {
+        self.is_beside_leases
     }
 
     /// Returns the provider that it is for.

@@ -114,7 +114,7 @@ pub fn register(
     for member in registration.withdrawn.iter().filter(|member| !registration.wanted.contains_key(member)) {
         host.withdraw(member);
     }
-    RegisterDecision { plan: host.draft.plan(), leased: host.leased }
+    RegisterDecision { plan: host.draft.plan().beside_leases(), leased: host.leased }
 }
 
 /// Returns who wants what a host registers.

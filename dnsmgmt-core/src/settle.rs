@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::heartbeat::{Heartbeat, Member};
 use crate::name::Name;
 use crate::provider::{Change, RunId};
 use crate::record::{Record, RecordKey, RecordType};
@@ -30,22 +31,76 @@ impl Touched {
     /// An RRset lacks something if it has fewer values than before, so that a neighbour who changes a value of their own in
     /// the meantime does not spoil the proof.
     pub(crate) fn lacking<'a>(&self, before: &'a RecordSet, after: &RecordSet, scope: &Scope) -> Option<&'a Record> {
-        let left = self.outside(after, scope);
-        let missing = self.outside(before, scope).into_iter().find(|(rrset, count)| left.get(rrset) < Some(count));
-        let ((name, rtype), _) = missing?;
-        before.rrset(name, &rtype).find(|record| !self.0.contains(&record.key) && !after.contains(&record.key))
+        self.lacking_but(before, after, scope, &|_| false)
     }
 
-    /// Counts the values outside the change, for each RRset.
-    fn outside<'a>(&self, records: &'a RecordSet, scope: &Scope) -> BTreeMap<(&'a Name, RecordType), usize> {
+    /// Returns what [`lacking`](Self::lacking) does, but for leases that are gone as a whole: at a name that machines share each comes and
+    /// goes when it likes. An address that is lacking while a heartbeat says that it is kept is no such lease, and no other record is.
+    pub(crate) fn lacking_but_leases<'a>(
+        &self,
+        before: &'a RecordSet,
+        after: &RecordSet,
+        scope: &Scope,
+    ) -> Option<&'a Record> {
+        let is_over =
+            |record: &Record| !after.contains(&record.key) && self.is_lease_over(record, before, after, scope);
+        self.lacking_but(before, after, scope, &is_over)
+    }
+
+    fn lacking_but<'a>(
+        &self,
+        before: &'a RecordSet,
+        after: &RecordSet,
+        scope: &Scope,
+        may_go: &dyn Fn(&Record) -> bool,
+    ) -> Option<&'a Record> {
+        let left = self.outside(after, scope, &|_| false);
+        let all = self.outside(before, scope, may_go);
+        let ((name, rtype), _) = all.into_iter().find(|(rrset, count)| left.get(rrset) < Some(count))?;
+        let is_lacking = |record: &&Record| !self.0.contains(&record.key) && !after.contains(&record.key);
+        before.rrset(name, &rtype).find(|record| is_lacking(record) && !may_go(record))
+    }
+
+    /// Returns whether a record that is lacking belongs to a lease that is gone as a whole: an address without any heartbeat, or a heartbeat
+    /// without an address, or of an address that others keep. Who takes a heartbeat away sees those of others go that end at the same moment.
+    fn is_lease_over(&self, record: &Record, before: &RecordSet, after: &RecordSet, scope: &Scope) -> bool {
+        let has_heartbeat =
+            |records: &RecordSet, name: &Name| records.at(name).iter().any(|record| Heartbeat::of(record).is_some());
+        if let Some(heartbeat) = Heartbeat::of(record) {
+            return !after.contains(&heartbeat.member.key())
+                || has_heartbeat(after, record.name())
+                || self.0.iter().any(|touched| touched.name == *record.name());
+        }
+        let Some(Ok(name)) = Member::of(record).map(|member| member.heartbeat_name()) else { return false };
+        // Whose heartbeats were not asked for nobody knows to have had any.
+        let was_lease = has_heartbeat(before, &name) || !scope.covers(&name);
+        was_lease && !has_heartbeat(after, &name)
+    }
+
+    /// Counts the values outside the change, for each RRset, without those that are left out.
+    fn outside<'a>(
+        &self,
+        records: &'a RecordSet,
+        scope: &Scope,
+        is_left_out: &dyn Fn(&Record) -> bool,
+    ) -> BTreeMap<(&'a Name, RecordType), usize> {
         let mut counts = BTreeMap::new();
         for record in records {
-            if scope.covers(record.name()) && !record.name().is_tombstone() && !self.0.contains(&record.key) {
+            let is_meant = scope.covers(record.name()) && !record.name().is_tombstone();
+            if is_meant && !self.0.contains(&record.key) && !is_left_out(record) {
                 *counts.entry((record.name(), record.rtype())).or_default() += 1;
             }
         }
         counts
     }
+}
+
+/// Returns the scope of a change with the heartbeats of the addresses that a listing lacks.
+pub(crate) fn with_heartbeats(scope: &Scope, before: &RecordSet, after: &RecordSet) -> Scope {
+    let Scope::Names(names) = scope else { return scope.clone() };
+    let lacking = before.iter().filter(|record| !after.contains(&record.key)).filter_map(Member::of);
+    let heartbeats = lacking.filter_map(|member| member.heartbeat_name().ok());
+    Scope::Names(names.iter().cloned().chain(heartbeats).collect())
 }
 
 /// Returns what the listing says about a change that `run` asked for. `None`: it is made.
@@ -107,6 +162,10 @@ mod tests {
         Record::new(Name::parse(name).unwrap(), RecordData::infer(answer).unwrap())
     }
 
+    fn text(name: &str, text: &str) -> Record {
+        Record::new(Name::parse(name).unwrap(), RecordData::parse(&RecordType::Txt, text).unwrap())
+    }
+
     fn listing(records: &[Record]) -> Listing {
         Listing { records: records.iter().cloned().collect(), ..Listing::default() }
     }
@@ -127,6 +186,41 @@ mod tests {
         let before = listing(&[gone, record("b.example", "10.0.0.2")]).records;
         let after = listing(&[record("b.example", "10.0.0.3")]).records;
         assert_eq!(touched.lacking(&before, &after, &Scope::Zone), None);
+    }
+
+    #[test]
+    fn a_lease_that_is_gone_as_a_whole_says_nothing_and_a_part_of_one_does() {
+        let beat = |address: &str, value: &str| text(&format!("_heartbeat-10-0-0-{address}.a.example"), value);
+        let lease = |host: &str| [record("a.example", &format!("10.0.0.{host}")), beat(host, &format!("1,h{host}"))];
+        let ([own, own_beat], [other, other_beat]) = (lease("1"), lease("2"));
+        let foreign = record("a.example", "10.0.0.9");
+        let before = [own.clone(), own_beat.clone(), other.clone(), other_beat.clone(), foreign.clone()];
+        let before = listing(&before).records;
+        let touched = Touched::by([Change::Delete(own), Change::Delete(own_beat)].iter());
+        let lacking = |after: &[Record], scope: &Scope| {
+            let after = listing(after).records;
+            assert!(touched.lacking(&before, &after, scope).is_some(), "for others it does");
+            touched.lacking_but_leases(&before, &after, scope).cloned()
+        };
+        let zone = Scope::Zone;
+        assert_eq!(lacking(std::slice::from_ref(&foreign), &zone), None);
+        assert_eq!(lacking(&[foreign.clone(), other_beat.clone()], &zone), Some(other.clone()), "it is kept");
+        assert_eq!(lacking(&[foreign.clone(), other.clone()], &zone), Some(other_beat.clone()), "its address is there");
+        assert_eq!(lacking(&[other, other_beat], &zone), Some(foreign.clone()), "it was no lease");
+        let name = Scope::from_iter([foreign.name().clone()]);
+        assert_eq!(lacking(&[foreign], &name), None, "nobody asked for its heartbeats");
+    }
+
+    #[test]
+    fn a_heartbeat_of_an_address_that_is_left_may_go() {
+        let beat = |value: &str| text("_heartbeat-10-0-0-1.a.example", value);
+        let (address, one, two, three) = (record("a.example", "10.0.0.1"), beat("1,a"), beat("1,b"), beat("1,c"));
+        let before = listing(&[address.clone(), one.clone(), two, three.clone()]).records;
+        let touched = Touched::by([Change::Delete(one)].iter());
+        let lacking =
+            |after: &[Record]| touched.lacking_but_leases(&before, &listing(after).records, &Scope::Zone).is_some();
+        assert!(!lacking(&[address.clone(), three]), "others keep it");
+        assert!(!lacking(&[address]), "who takes one away may be one of several that do");
     }
 
     #[test]

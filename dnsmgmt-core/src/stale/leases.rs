@@ -92,7 +92,7 @@ pub fn expired(
             false => dead(lease, evidence.term).for_each(|seen| draft.ask_unless_theirs(remove(&seen.record), &marks)),
         }
     }
-    LeaseDecision { plan: draft.plan(), findings, claims }
+    LeaseDecision { plan: draft.plan().beside_leases(), findings, claims }
 }
 
 /// Returns the expired leases that are kept because their names would have no address left: of each name the one that was heard of
