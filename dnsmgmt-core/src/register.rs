@@ -301,10 +301,11 @@ impl Host<'_> {
         if steps.is_empty() {
             return;
         }
-        let unchanged = self.carrier.filter(|_| is_last).map(|carrier| Condition {
-            name,
-            rtype: carrier.rtype(),
-            values: heartbeats.own.iter().map(|(record, _)| record.key.data.clone()).collect(),
+        // Also where others keep it: if they withdraw at the same moment, somebody has to be the last.
+        let unchanged = self.carrier.map(|carrier| {
+            let own = heartbeats.own.iter().map(|(record, _)| record);
+            let values = own.chain(&heartbeats.others).filter(|record| record.rtype() == carrier.rtype());
+            Condition { name, rtype: carrier.rtype(), values: values.map(|record| record.key.data.clone()).collect() }
         });
         self.draft.ask_together(unchanged.into_iter().collect(), steps, &self.marks);
     }

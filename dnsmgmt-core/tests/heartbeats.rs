@@ -4,8 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use dnsmgmt_core::brake::Brake;
 use dnsmgmt_core::heartbeat::{InstanceId, Member};
 use dnsmgmt_core::moment::Moment;
@@ -13,11 +15,14 @@ use dnsmgmt_core::name::Name;
 use dnsmgmt_core::patience::Patience;
 use dnsmgmt_core::preserved::Preserved;
 use dnsmgmt_core::progress::silent;
-use dnsmgmt_core::provider::{Answer, DnsProvider, ProviderError, Reaction, RunId};
+use dnsmgmt_core::provider::{
+    Answer, Attempt, Capabilities, DnsProvider, Group, ProviderError, ProviderId, Reaction, RunId,
+};
 use dnsmgmt_core::reconcile::{
     End, Ending, ReconcileError, Reconciled, Registered, Registering, Run, end_leases, register_zone, see_leases,
 };
 use dnsmgmt_core::record::{Record, RecordData, RecordType, Ttl};
+use dnsmgmt_core::record_set::{Listing, RecordSet, Scope};
 use dnsmgmt_core::register::Refresh;
 use dnsmgmt_core::report::Fate;
 use dnsmgmt_core::repository::DnsRepositoryManager;
@@ -25,6 +30,7 @@ use dnsmgmt_core::stale::leases::{LeaseDecision, What};
 use fixtures::faults::{Fault, On};
 use fixtures::memory::MemoryProvider;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Barrier;
 
 const THRESHOLD: Duration = Duration::from_secs(900);
 const INTERVAL: u64 = 300;
@@ -62,6 +68,11 @@ impl World {
         Self { provider: MemoryProvider::new("example", 200), time: Mutex::new(0), runs: Mutex::new(0), brake }
     }
 
+    fn with(change: impl FnOnce(&mut Capabilities)) -> Self {
+        let Self { provider, time, runs, brake } = Self::new();
+        Self { provider: provider.with(change), time, runs, brake }
+    }
+
     fn pass(&self, seconds: u64) {
         *self.time.lock().unwrap() += seconds;
     }
@@ -86,6 +97,17 @@ impl World {
         addresses: &[&str],
         gone: &[&str],
     ) -> Result<Registered, ReconcileError> {
+        self.beat_at(&self.provider, host, instance, addresses, gone).await
+    }
+
+    async fn beat_at(
+        &self,
+        provider: &dyn DnsProvider,
+        host: &mut Machine,
+        instance: &str,
+        addresses: &[&str],
+        gone: &[&str],
+    ) -> Result<Registered, ReconcileError> {
         let instance = InstanceId::parse(instance).unwrap();
         let wanted = addresses.iter().map(|address| (member(address), None)).collect();
         let withdrawn = gone.iter().map(|address| member(address)).collect();
@@ -102,7 +124,7 @@ impl World {
         };
         let moment = self.moment(host);
         let clock = || moment.clone();
-        register_zone(&mut host.repository, &self.provider, registering, self.run(&clock)).await
+        register_zone(&mut host.repository, provider, registering, self.run(&clock)).await
     }
 
     async fn clean(&self, cleaner: &mut Machine) -> Result<Reconciled<LeaseDecision>, ReconcileError> {
@@ -160,6 +182,54 @@ impl World {
     }
 }
 
+/// A provider that several ask at the same moment: none of them before all have looked, and none looks again before all have asked.
+struct Together<'a>(&'a MemoryProvider, Barrier);
+
+impl<'a> Together<'a> {
+    fn new(provider: &'a MemoryProvider, count: usize) -> Self {
+        Self(provider, Barrier::new(count))
+    }
+
+    /// Returns the provider as one of them has it.
+    fn one(&self) -> OneOf<'_> {
+        OneOf { all: self, has_asked: AtomicBool::new(false) }
+    }
+}
+
+struct OneOf<'a> {
+    all: &'a Together<'a>,
+    has_asked: AtomicBool,
+}
+
+#[async_trait]
+impl DnsProvider for OneOf<'_> {
+    fn id(&self) -> &ProviderId {
+        self.all.0.id()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.all.0.capabilities()
+    }
+
+    async fn list(&self, scope: &Scope) -> Result<Listing, ProviderError> {
+        self.all.0.list(scope).await
+    }
+
+    async fn apply(&self, work: &[Group], before: &RecordSet, attempt: Attempt) -> Vec<Answer> {
+        if self.has_asked.swap(true, Ordering::Relaxed) {
+            return self.all.0.apply(work, before, attempt).await;
+        }
+        self.all.1.wait().await;
+        let answers = self.all.0.apply(work, before, attempt).await;
+        self.all.1.wait().await;
+        answers
+    }
+
+    async fn examine(&self) -> Result<Vec<String>, ProviderError> {
+        self.all.0.examine().await
+    }
+}
+
 fn member(address: &str) -> Member {
     Member { domain: Name::parse("all.example").unwrap(), address: address.parse().unwrap() }
 }
@@ -192,6 +262,77 @@ async fn three_hosts_share_a_name_and_only_the_dead_one_goes() {
     assert_eq!(world.holds(&RecordType::Txt).len(), 2, "its heartbeat went too");
     assert!(world.beat(&mut two, "web-02", &["10.0.0.2"], &[]).await.unwrap().is_verified);
     assert_eq!(world.addresses().len(), 3, "it comes back and is there again");
+}
+
+#[tokio::test]
+async fn hosts_behind_one_router_that_end_at_the_same_moment_leave_nothing_behind() {
+    for conditions in [true, false] {
+        let world = World::with(|can| can.conditions = conditions);
+        let mut hosts: Vec<Machine> = (0..3).map(|_| Machine::new()).collect();
+        world.provider.put("all.example", "10.0.0.9");
+        for (host, name) in hosts.iter_mut().zip(["a", "b", "c"]) {
+            assert!(world.beat(host, name, &["203.0.113.7"], &[]).await.unwrap().is_verified);
+        }
+        let (listings, changes) = world.provider.calls();
+        let together = Together::new(&world.provider, 3);
+        let [one, two, three] = &mut hosts[..] else { unreachable!() };
+        let (providers, gone) = ([together.one(), together.one(), together.one()], &["203.0.113.7"][..]);
+        let ended = tokio::join!(
+            world.beat_at(&providers[0], one, "a", &[], gone),
+            world.beat_at(&providers[1], two, "b", &[], gone),
+            world.beat_at(&providers[2], three, "c", &[], gone),
+        );
+        for registered in [ended.0, ended.1, ended.2] {
+            let registered = registered.unwrap();
+            assert!(registered.outcomes.iter().all(|outcome| outcome.fate.is_settled()), "{registered:?}");
+        }
+        assert_eq!((world.addresses(), world.holds(&RecordType::Txt).len()), (vec!["10.0.0.9".to_owned()], 0));
+        let (listed, changed) = world.provider.calls();
+        assert!(listed - listings <= 15 && changed - changes <= 9, "{listed} {changed} {conditions}");
+    }
+}
+
+#[tokio::test]
+async fn hosts_of_one_name_that_end_at_the_same_moment_see_each_other_go() {
+    for conditions in [true, false] {
+        let world = World::with(|can| can.conditions = conditions);
+        let (mut one, mut two) = (Machine::new(), Machine::new());
+        world.provider.put("other.example", "10.0.0.9");
+        for (host, name, address) in [(&mut one, "a", "10.0.0.1"), (&mut two, "b", "10.0.0.2")] {
+            assert!(world.beat(host, name, &[address], &[]).await.unwrap().is_verified);
+        }
+        let (listings, changes) = world.provider.calls();
+        let together = Together::new(&world.provider, 2);
+        let providers = [together.one(), together.one()];
+        let ended = tokio::join!(
+            world.beat_at(&providers[0], &mut one, "a", &[], &["10.0.0.1"]),
+            world.beat_at(&providers[1], &mut two, "b", &[], &["10.0.0.2"]),
+        );
+        for registered in [ended.0, ended.1] {
+            let registered = registered.unwrap();
+            assert!(registered.outcomes.iter().all(|outcome| outcome.fate.is_settled()), "{registered:?}");
+        }
+        assert_eq!(world.provider.held().len(), 1);
+        let (listed, changed) = world.provider.calls();
+        assert_eq!((listed - listings, changed - changes), (6, 2), "each looks once more");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_is_cut_proves_nothing_beside_leases_either() {
+    for fault in [Fault::HalfListing, Fault::EmptyListing] {
+        let world = World::new();
+        let (mut one, mut two) = (Machine::new(), Machine::new());
+        for (host, name, address) in [(&mut one, "a", "10.0.0.1"), (&mut two, "b", "10.0.0.2")] {
+            assert!(world.beat(host, name, &[address], &[]).await.unwrap().is_verified);
+        }
+        // The deletion is not made, and the first listing after it is cut.
+        world.provider.faults.always(On::Change, Fault::LyingDelete);
+        world.provider.faults.after(1, 1, On::Listing, fault);
+        let registered = world.beat(&mut one, "a", &[], &["10.0.0.1"]).await.unwrap();
+        assert!(registered.outcomes.iter().all(|outcome| outcome.fate == Fate::StillThere), "{registered:?}");
+        assert_eq!(world.provider.held().len(), 4);
+    }
 }
 
 #[tokio::test]

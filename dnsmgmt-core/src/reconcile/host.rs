@@ -21,6 +21,8 @@ use crate::repository::{DnsRepositoryManager, RepositoryError};
 
 /// How often a registration is decided anew where somebody changed something between look and change.
 const ROUNDS: usize = 2;
+/// The same where others withdraw or refresh the same address at the same time: each of them may be overtaken by each other.
+const RACES: usize = 6;
 
 /// What a host registers in one zone, and how.
 #[derive(Clone, Copy)]
@@ -96,23 +98,32 @@ pub async fn register_zone(
     run: Run<'_>,
 ) -> Result<Registered, ReconcileError> {
     let registering = registering.as_far_as_listed(provider);
-    let mut registered = register_once(repository, provider, registering, run).await?;
-    for _ in 1..ROUNDS {
-        if registered.is_verified || !registered.outcomes.iter().any(may_go_another_way) {
+    let mut bereft = Bereft::new();
+    let mut registered = register_once(repository, provider, registering, &mut bereft, run).await?;
+    for round in 1..RACES {
+        let may_go = !registered.is_verified && registered.outcomes.iter().any(may_go_another_way);
+        let is_overtaken = !bereft.is_empty() || registered.outcomes.iter().any(was_overtaken);
+        let goes_on = is_overtaken || may_go && round < ROUNDS;
+        if !goes_on {
             break;
         }
         let mut done = std::mem::take(&mut registered.outcomes);
         done.retain(|outcome| outcome.fate.is_settled());
-        registered = register_once(repository, provider, registering, run).await?;
+        registered = register_once(repository, provider, registering, &mut bereft, run).await?;
         registered.outcomes.splice(0..0, done);
     }
     Ok(registered)
 }
 
+/// Addresses that a host withdrew and left to others that kept them, and that nobody keeps after all, because the others withdrew them at the
+/// same moment: they were this host's too.
+type Bereft = BTreeSet<Member>;
+
 async fn register_once(
     repository: &mut DnsRepositoryManager,
     provider: &dyn DnsProvider,
     registering: Registering<'_>,
+    bereft: &mut Bereft,
     run: Run<'_>,
 ) -> Result<Registered, ReconcileError> {
     let (id, instance) = (provider.id(), registering.instance);
@@ -120,7 +131,8 @@ async fn register_once(
     if look.doubt.is_none() {
         repository.settle_by_looking(id, &look.scope, &look.listing, run.now())?;
     }
-    let claims = claims(repository, id, &look.scope)?;
+    let mut claims = claims(repository, id, &look.scope)?;
+    claims.extend(bereft.iter().map(|member| (member.key(), Claim::Heartbeat)));
     let RegisterDecision { plan, leased } = look.decide(provider, registering, &claims);
     // Before it is asked for, so that it is withdrawn one day whatever happens now.
     repository.add_registrations(instance, id, &leased, run.now())?;
@@ -133,6 +145,13 @@ async fn register_once(
     let CarriedOut { report, written } = carry_out(repository, provider, approved, run).await?;
     let seen = report.seen.as_ref().or_else(|| is_idle.then_some(&look.listing));
     let is_verified = seen.is_some_and(|seen| shows(seen, &leased, instance)) && are_written(&report.outcomes, &leased);
+    *bereft = match &report.seen {
+        Some(seen) if held.is_none() && look.doubt.is_none() => {
+            registering.bereft(&look.listing, seen, &report.outcomes)
+        }
+        _ => Bereft::new(),
+    };
+    claims.extend(bereft.iter().map(|member| (member.key(), Claim::Heartbeat)));
     let is_left = |member: &Member| seen.is_none_or(|seen| is_left(seen, member, instance, &claims));
     let gone = registering.withdrawn.iter().filter(|member| look.doubt.is_none() && !is_left(member));
     let not_leased = registering.wanted.keys().filter(|member| !leased.contains(*member));
@@ -149,6 +168,21 @@ async fn register_once(
 }
 
 impl Registering<'_> {
+    /// Returns the addresses that were withdrawn, not asked for because others kept them `before`, and are there without anybody `after`.
+    fn bereft(&self, before: &Listing, after: &Listing, outcomes: &[Outcome]) -> Bereft {
+        let was_asked_for = |member: &Member| {
+            let address = |outcome: &Outcome| outcome.data.as_ref().and_then(|data| data.address());
+            outcomes.iter().any(|it| it.name == member.domain && address(it) == Some(member.address))
+        };
+        let is_bereft = |member: &&Member| {
+            has_heartbeat(before, member, self.instance)
+                && !was_asked_for(member)
+                && after.records.contains(&member.key())
+                && heartbeats(after, member).next().is_none()
+        };
+        self.withdrawn.iter().filter(is_bereft).cloned().collect()
+    }
+
     /// Returns how many leases the host could withdraw.
     fn claims(&self) -> usize {
         self.wanted.len() + self.withdrawn.len()
@@ -247,6 +281,11 @@ fn is_left(seen: &Listing, member: &Member, instance: &InstanceId, claims: &Clai
     let key = member.key();
     let is_alone = heartbeats(seen, member).next().is_none();
     has_heartbeat(seen, member, instance) || is_alone && claims.contains_key(&key) && seen.records.contains(&key)
+}
+
+/// Returns whether it is a withdrawal that was not made because somebody else changed the heartbeats of that address meanwhile.
+fn was_overtaken(outcome: &Outcome) -> bool {
+    outcome.action == Action::Delete && outcome.fate == Fate::Refused && outcome.asked > 0 && outcome.error.is_none()
 }
 
 /// Returns whether a decision on a new listing may come to something else: where somebody changed the same records meanwhile, or where the
