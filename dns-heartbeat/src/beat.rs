@@ -10,7 +10,7 @@ use dnsmgmt_core::moment::Moment;
 use dnsmgmt_core::name::Name;
 use dnsmgmt_core::progress::Progress;
 use dnsmgmt_core::provider::ProviderId;
-use dnsmgmt_core::reconcile::{Registered, Registering, preview_registration, register_zone};
+use dnsmgmt_core::reconcile::{Registered, Registering, find_registered, preview_registration, register_zone};
 use dnsmgmt_core::register::{Due, Last, Refresh, are_so_near, contradicts, due};
 use dnsmgmt_core::repository::DnsRepositoryManager;
 use dnsmgmt_program::approve::approved;
@@ -100,9 +100,13 @@ async fn beat(
     };
     warn_of_a_short_lease(lease, said, interval);
     let before = repository.registrations(&instance)?;
-    let (found, problems) = find(&heartbeat).await;
-    let wish = Wish::of(&heartbeat, &found, &before);
-    let wish = if options.deregister { wish.ended(&before) } else { wish };
+    let (wish, problems) = match options.deregister {
+        true => (Wish::ended(&heartbeat, &before), Vec::new()),
+        false => {
+            let (found, problems) = find(&heartbeat).await;
+            (Wish::of(&heartbeat, &found, &before), problems)
+        }
+    };
     let mut report = Report::new(context, options, &instance, lease, &wish, &moment, problems);
     let is_placed = |name: &Name| context.targets_of(&[name.clone()].into()).1.is_empty();
     let mut names = wish.names();
@@ -313,6 +317,10 @@ impl Beat<'_> {
             false => None,
         };
         self.context.same_endpoint(repository, at)?;
+        let line = Line::start();
+        let progress = |progress: Progress<'_>| line.show(progress);
+        let clock = self.context.clock.reader();
+        let run = self.context.run(&progress, &clock);
         let is_here = |name: &Name| names.contains(name);
         let of_wish = &self.wish.wanted;
         let wanted: BTreeMap<_, _> = of_wish
@@ -324,10 +332,15 @@ impl Beat<'_> {
         let keeps =
             |member: &Member| self.wish.undetermined.contains(&(member.domain.clone(), Family::of(member.address)));
         let must_look = !self.is_on_disk && self.wish.undetermined.iter().any(|(name, _)| is_here(name));
+        let mut withdrawn: BTreeSet<Member> = self.wish.withdrawn.iter().filter(here).cloned().collect();
+        let searched: BTreeSet<Name> = self.wish.searched.iter().filter(|name| is_here(name)).cloned().collect();
+        if !searched.is_empty() {
+            withdrawn.extend(find_registered(&*at.provider, self.instance, &searched, run).await?);
+        }
         let registering = Registering {
             instance: self.instance,
             wanted: &wanted,
-            withdrawn: &self.wish.withdrawn.iter().filter(here).cloned().collect(),
+            withdrawn: &withdrawn,
             keeps: must_look.then_some(&keeps),
             aliases: &aliases.map(|(alias, target)| (alias.clone(), target.clone())).collect(),
             ttl: self.heartbeat.ttl,
@@ -335,10 +348,6 @@ impl Beat<'_> {
             refresh: self.refresh,
             brake: self.brake,
         };
-        let line = Line::start();
-        let progress = |progress: Progress<'_>| line.show(progress);
-        let clock = self.context.clock.reader();
-        let run = self.context.run(&progress, &clock);
         if self.dry_run {
             return Ok(preview_registration(repository, &*at.provider, registering, run).await?);
         }

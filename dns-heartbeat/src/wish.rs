@@ -20,6 +20,8 @@ pub(crate) struct Wish {
     pub(crate) wanted: BTreeMap<Member, Option<bool>>,
     /// What was registered, and is withdrawn.
     pub(crate) withdrawn: BTreeSet<Member>,
+    /// At which names everything is withdrawn that has a heartbeat of this machine.
+    pub(crate) searched: BTreeSet<Name>,
     /// At which names it is not known which addresses of a family are wanted.
     pub(crate) undetermined: BTreeSet<(Name, Family)>,
     /// Names for which no address was found at all.
@@ -42,19 +44,22 @@ impl Wish {
         };
         let bare = domains.names().into_iter().filter(has_none).collect();
         let alias = domains.top_level.clone().zip(domains.combined.clone());
-        Self { wanted, withdrawn, undetermined, bare, aliases: alias.into_iter().collect() }
+        let aliases = alias.into_iter().collect();
+        Self { wanted, withdrawn, undetermined, bare, aliases, ..Self::default() }
     }
 
-    /// Returns the wish of a machine that ends: everything goes, what it registered and what it may have registered without a memory.
-    pub(crate) fn ended(self, before: &Registrations) -> Self {
-        let registered = before.values().flatten().cloned();
-        let withdrawn = registered.chain(self.wanted.into_keys()).chain(self.withdrawn).collect();
-        Self { withdrawn, ..Self::default() }
+    /// Returns the wish of a machine that ends: everything goes that it registered. Which addresses it has does not matter, so nobody is asked;
+    /// without a memory its own heartbeats tell.
+    pub(crate) fn ended(heartbeat: &Heartbeat, before: &Registrations) -> Self {
+        let withdrawn: BTreeSet<Member> = before.values().flatten().cloned().collect();
+        let searched = if withdrawn.is_empty() { heartbeat.domains.names() } else { BTreeSet::new() };
+        Self { withdrawn, searched, ..Self::default() }
     }
 
     /// Returns every name that is written at, or may have to be.
     pub(crate) fn names(&self) -> BTreeSet<Name> {
-        self.wanted_names().chain(self.withdrawn.iter().map(|member| &member.domain)).cloned().collect()
+        let withdrawn = self.withdrawn.iter().map(|member| &member.domain);
+        self.wanted_names().chain(withdrawn).chain(&self.searched).cloned().collect()
     }
 
     /// Returns whether this machine registered at a name and wants nothing there any more.

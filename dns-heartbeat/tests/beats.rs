@@ -176,6 +176,22 @@ async fn deregistering_takes_away_what_is_its_own_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn deregistering_asks_nobody_for_addresses_and_without_a_memory_its_own_heartbeats_tell() {
+    for has_database in [true, false] {
+        let (zone, host) = place().await;
+        let other = Host::new(&zone, "web-03", "203.0.113.9").await;
+        let host = if has_database { host } else { host.without_a_database() };
+        for host in [&host, &other] {
+            host.beats("").await;
+        }
+        host.service.says(503, "");
+        let said = host.beats("--deregister").await;
+        assert!(!said.err.contains("is not known") && !said.err.contains("kept alive"), "{said:?}");
+        assert_eq!(zone.held(), ["203-0-113-9.all web-03", "all A 203.0.113.9", "foreign A 192.0.2.1"]);
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_shows_what_would_be_done_and_does_nothing() {
     let (zone, host) = place().await;
     let said = host.beats("--dry-run").await;

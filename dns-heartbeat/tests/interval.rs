@@ -63,6 +63,21 @@ async fn a_run_that_fails_does_not_end_it() {
 }
 
 #[tokio::test]
+async fn an_address_service_that_hangs_does_not_keep_it_from_taking_its_addresses_away() {
+    for has_database in [true, false] {
+        let zone = Zone::new().await;
+        let host = Host::new(&zone, "web-01", "203.0.113.7").await;
+        let host = if has_database { host } else { host.without_a_database() };
+        let child = host.start("--interval 1s");
+        until(|| zone.held().len() == 3).await;
+        host.service.hang();
+        tell(&child, Signal::TERM);
+        let said = end(child).await;
+        assert_eq!((said.status, zone.held()), (0, vec!["foreign A 192.0.2.1".to_owned()]), "{said:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_does_not_answer_does_not_keep_it_from_ending() {
     let zone = Zone::new().await;
     let host = Host::new(&zone, "web-01", "203.0.113.7").await;

@@ -28,7 +28,7 @@ use crate::sync::{Decision, Evidence, sync};
 use crate::tracked::TrackedRecord;
 pub use clean::{Cleaning, clean, is_due, preview_clean};
 pub use end::{Ending, SeenLeases, end_leases, preview_leases, see_leases};
-pub use host::{Registered, Registering, preview_registration, register_zone};
+pub use host::{Registered, Registering, find_registered, preview_registration, register_zone};
 
 /// One run of a program.
 #[derive(Clone, Copy)]

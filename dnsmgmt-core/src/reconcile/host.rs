@@ -119,6 +119,35 @@ pub async fn register_zone(
 /// same moment: they were this host's too.
 type Bereft = BTreeSet<Member>;
 
+/// Returns the addresses at those names that this host keeps alive by what a listing shows: for a host that ends and does not remember what it
+/// registered.
+pub async fn find_registered(
+    provider: &dyn DnsProvider,
+    instance: &InstanceId,
+    domains: &BTreeSet<Name>,
+    run: Run<'_>,
+) -> Result<BTreeSet<Member>, ReconcileError> {
+    let mut scope = match provider.capabilities().listing {
+        ListingSupport::Zone => Scope::Zone,
+        ListingSupport::NamesOnly => Scope::Names(domains.clone()),
+    };
+    loop {
+        let listing = observe(provider, &scope, run.patience, run.id, run.progress).await;
+        let failed = |source| ReconcileError::Listing { provider: provider.id().clone(), scope: scope.clone(), source };
+        let listing = listing.map_err(failed)?;
+        let there = listing.records.iter().filter_map(Member::of).filter(|member| domains.contains(&member.domain));
+        let heartbeats = there.filter_map(|member| member.heartbeat_name().ok());
+        let unseen: Vec<Name> = heartbeats.filter(|name| !scope.covers(name)).collect();
+        match &mut scope {
+            Scope::Names(names) if !unseen.is_empty() => names.extend(unseen),
+            _ => {
+                let own = listing.records.iter().filter_map(Heartbeat::of).filter(|it| it.is_of(instance));
+                return Ok(own.map(|it| it.member).filter(|member| domains.contains(&member.domain)).collect());
+            }
+        }
+    }
+}
+
 async fn register_once(
     repository: &mut DnsRepositoryManager,
     provider: &dyn DnsProvider,
