@@ -104,7 +104,9 @@ impl Cleaned {
 
     fn log(&self, is_seen: bool) {
         let is_future = !self.was_carried_out();
-        for outcome in &self.outcomes {
+        // What waits was said by the run that held it first.
+        let is_known = !is_seen && self.held.as_ref().is_some_and(|held| held.is_known);
+        for outcome in self.outcomes.iter().filter(|outcome| !(is_known && outcome.fate == Fate::NotTried)) {
             let level = if outcome.fate.is_settled() || is_future { Level::Info } else { Level::Warning };
             say(level, &sentence(&self.provider, outcome, is_future), &json_change(&self.provider, outcome));
         }
@@ -161,12 +163,9 @@ impl Cleaned {
 
     fn held(&self, held: &Held) -> String {
         format!(
-            "held at {}: it would delete {} of the {} records there that {}; if that is meant: `dns-cleanup {} --approve {}`; \
-             --force lifts the brake for one run",
+            "held at {}: it would {}; if that is meant: `dns-cleanup {} --approve {}`; --force lifts the brake for one run",
             self.provider,
-            held.deletions,
-            held.claims,
-            could_go(self.job),
+            too_much(self.job, held),
             self.job.as_str(),
             held.id
         )
@@ -201,12 +200,13 @@ fn told(what: &What) -> String {
     }
 }
 
-/// What the brake of a job is measured on, behind "records that".
-fn could_go(job: Job) -> &'static str {
+/// What a plan that is held would do, of what the brake of its job is measured on.
+fn too_much(job: Job, held: &Held) -> String {
+    let Held { deletions, claims, .. } = held;
     match job {
-        Job::Orphans => "the same sources wanted",
-        Job::Containers => "are containers'",
-        Job::Leases => "are leased",
+        Job::Orphans => format!("delete {deletions} of the {claims} records there that the same sources wanted"),
+        Job::Containers => format!("delete {deletions} of the {claims} records there that are containers'"),
+        Job::Leases => format!("end leases of {deletions} of the {claims} machines that have some there"),
     }
 }
 

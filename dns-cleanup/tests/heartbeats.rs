@@ -278,14 +278,16 @@ async fn what_never_had_a_heartbeat_is_counted_where_that_bothers_nobody() {
 async fn the_brake_holds_many_that_expire_together_until_they_are_approved() {
     let place = Place::new().await;
     for host in 1..=10 {
-        place.lease(&format!("10.0.0.{host}"), "web", if host > 5 { 3600 } else { 60 });
+        place.lease(&format!("10.0.0.{host}"), &format!("web-{host}"), if host > 5 { 3600 } else { 60 });
     }
     place.watches().await;
     let said = place.cleans(4).await;
-    assert!(said.err.contains("it would delete 5 of the 10 records there that are leased"), "{said:?}");
+    assert!(said.err.contains("it would end leases of 5 of the 10 machines that have some there"), "{said:?}");
+    assert!(said.err.contains("would delete all.example.com A 10.0.0.6"), "{said:?}");
     let id = said.err.split("--approve ").nth(1).unwrap().split('`').next().unwrap().to_owned();
     let again = place.cleans(4).await;
-    assert!(again.err.contains(&id), "{again:?}");
+    assert!(again.err.contains(&id) && again.err.contains("10 to be done"), "{again:?}");
+    assert!(!again.err.contains("would delete all"), "what waits was said: {again:?}");
     let other = place.says("heartbeats --approve 17").await;
     let no_plan = "no plan 0000000000000017 is held; it approves what";
     assert!(other.status == 4 && other.err.contains(no_plan) && other.err.contains(&id), "{other:?}");

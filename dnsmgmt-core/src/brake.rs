@@ -49,7 +49,14 @@ impl Brake {
                 let plan = plan.keep_deletions(|key| deletions.contains(&(zone.clone(), key.clone())));
                 Ok(ApprovedPlan::by_the_brake(plan))
             }
-            _ => Err(Box::new(Held { id: plan.id(), deletions, claims, max_delete: self.max_delete, plan })),
+            _ => Err(Box::new(Held {
+                id: plan.id(),
+                deletions,
+                claims,
+                max_delete: self.max_delete,
+                is_known: false,
+                plan,
+            })),
         }
     }
 }
@@ -101,7 +108,7 @@ impl Brake {
             None if is_too_much(deletions, claims, self.max_delete) => plan.id(),
             None => any.id,
         };
-        Err(Box::new(Held { id, deletions, claims, max_delete: self.max_delete, plan }))
+        Err(Box::new(Held { id, deletions, claims, max_delete: self.max_delete, is_known: false, plan }))
     }
 }
 
@@ -110,12 +117,14 @@ impl Brake {
 pub struct Held {
     /// Its id, by which it can be approved.
     pub id: PlanId,
-    /// How many claims it would delete; an address and its heartbeats are one.
+    /// How many claims it would delete; an address and its heartbeats are one. Where leases end, how many machines would lose some.
     pub deletions: usize,
     /// Of how many.
     pub claims: usize,
     /// How many of a hundred may go.
     pub max_delete: u8,
+    /// Whether it waits since an earlier run, so that whoever reads what runs say knows what is in it.
+    pub is_known: bool,
     /// The plan.
     pub plan: Plan,
 }

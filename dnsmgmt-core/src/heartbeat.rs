@@ -255,6 +255,24 @@ impl Heartbeat {
     }
 }
 
+/// Who keeps a lease: a machine as far as heartbeats tell it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Keeper {
+    /// An instance, in lower case.
+    Instance(String),
+    /// Nobody knows whom: a lease for itself.
+    Unknown(Member),
+}
+
+impl Keeper {
+    /// Returns who keeps a lease that has these heartbeats.
+    pub(crate) fn of<'a>(member: &Member, heartbeats: impl IntoIterator<Item = &'a Heartbeat>) -> Vec<Self> {
+        let instances = heartbeats.into_iter().filter_map(|heartbeat| heartbeat.instance.as_deref());
+        let keepers: Vec<Self> = instances.map(|instance| Self::Instance(instance.to_ascii_lowercase())).collect();
+        if keepers.is_empty() { vec![Self::Unknown(member.clone())] } else { keepers }
+    }
+}
+
 /// Returns whether two records of one name cannot stand together at a provider. Heartbeats can, also where CNAMEs carry them: a
 /// provider that has to hold them so is a list of entries, and nobody is to be answered with them.
 pub(crate) fn exclude(provider: &dyn DnsProvider, left: &Record, right: &Record) -> bool {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::fnv::Fnv;
-use crate::heartbeat::Heartbeat;
+use crate::heartbeat::{Heartbeat, Keeper, Member};
 use crate::origin::Origin;
 use crate::provider::{Capabilities, Change, Condition, ProviderId};
 use crate::record::{Record, RecordKey, RecordType};
@@ -141,6 +141,7 @@ pub struct Plan {
     groups: Vec<StepGroup>,
     settled: Vec<Outcome>,
     is_beside_leases: bool,
+    counts_machines: bool,
 }
 
 impl Plan {
@@ -164,13 +165,19 @@ impl Plan {
         }
         // What is missing comes first, what is superfluous last: a run that is cut short has broken nothing.
         groups.sort_by_key(|group| group.steps.iter().all(|step| matches!(step.change, Change::Delete(_))));
-        Self { provider, scope, before, groups, settled, is_beside_leases: false }
+        Self { provider, scope, before, groups, settled, is_beside_leases: false, counts_machines: false }
     }
 
     /// Returns the plan as one of names at which other machines' leases come and go meanwhile.
     #[must_use]
     pub(crate) fn beside_leases(self) -> Self {
         Self { is_beside_leases: true, ..self }
+    }
+
+    /// Returns the plan as one that takes machines away, however many addresses each has at however many names.
+    #[must_use]
+    pub(crate) fn of_machines(self) -> Self {
+        Self { counts_machines: true, ..self }
     }
 
     /// Returns whether other machines' leases may come and go beside it.
@@ -208,8 +215,12 @@ impl Plan {
         self.steps().filter(|step| matches!(step.change, Change::Delete(_)) && step.claim != Claim::Tombstone)
     }
 
-    /// Returns how much the plan takes away: its deletions, of which an address and its heartbeats count once.
+    /// Returns how much the plan takes away: its deletions, of which an address and its heartbeats count once; where leases end, the machines that
+    /// kept them.
     pub fn losses(&self) -> usize {
+        if self.counts_machines {
+            return self.groups.iter().flat_map(keepers).collect::<BTreeSet<_>>().len();
+        }
         let leased = |record: &Record| Heartbeat::of(record).map(|heartbeat| heartbeat.member.key());
         let lost = self.deletions().map(|step| step.change.record());
         lost.map(|record| leased(record).unwrap_or_else(|| record.key.clone())).collect::<BTreeSet<_>>().len()
@@ -280,6 +291,17 @@ impl Plan {
     pub fn approve_by_hand(self) -> ApprovedPlan {
         ApprovedPlan(self)
     }
+}
+
+/// Returns who kept what a group deletes.
+fn keepers(group: &StepGroup) -> Vec<Keeper> {
+    let deleted = group.steps.iter().filter(|step| matches!(step.change, Change::Delete(_)));
+    let deleted: Vec<&Record> =
+        deleted.filter(|step| step.claim != Claim::Tombstone).map(|step| step.change.record()).collect();
+    let heartbeats: Vec<Heartbeat> = deleted.iter().filter_map(|record| Heartbeat::of(record)).collect();
+    let of_address = deleted.iter().find_map(|record| Member::of(record));
+    let member = heartbeats.first().map(|heartbeat| heartbeat.member.clone()).or(of_address);
+    member.map(|member| Keeper::of(&member, &heartbeats)).unwrap_or_default()
 }
 
 /// Tells plans apart by what they delete.

@@ -233,8 +233,9 @@ async fn carry_out_or_hold(
             }
             Ok(End::CarriedOut(Box::new(carry_out(repository, provider, plan, run).await?)))
         }
-        Err(held) => {
-            if waiting.iter().all(|waiting| waiting.id != held.id) {
+        Err(mut held) => {
+            held.is_known = waiting.iter().any(|waiting| waiting.id == held.id);
+            if !held.is_known {
                 let deletions = held.plan.deletions().map(|step| (&step.change.record().key, step.reason));
                 repository.hold(held.id, id, deletions, run.now())?;
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::draft::Draft;
-use crate::heartbeat::Member;
+use crate::heartbeat::{Keeper, Member};
 use crate::lease::{Judgement, Lease, Seen, Term};
 use crate::mark::Marks;
 use crate::name::Name;
@@ -34,7 +34,7 @@ pub struct LeaseDecision {
     pub plan: Plan,
     /// What stays although something about it is not as it should be.
     pub findings: Vec<Finding>,
-    /// How many leases the job could delete.
+    /// How many machines have leases that the job could delete.
     pub claims: usize,
 }
 
@@ -77,13 +77,15 @@ pub fn expired(
     let marks = Marks::of(&before);
     let stay = stay_as_last(evidence);
     let mut draft = Draft::on(provider, scope, before);
-    let (mut findings, mut claims) = (Vec::new(), 0);
+    let (mut findings, mut claims) = (Vec::new(), BTreeSet::new());
     for lease in evidence.leases {
         let mut find = |what| findings.push(Finding { member: lease.member.clone(), what });
         odd(lease, evidence.term).for_each(&mut find);
         let is_preserved = evidence.preserved.covers(&lease.member.domain);
         let is_claimed = !lease.heartbeats.is_empty() || lease.missing.is_some();
-        claims += usize::from(is_claimed && !is_preserved);
+        if is_claimed && !is_preserved {
+            claims.extend(Keeper::of(&lease.member, lease.heartbeats.iter().map(|seen| &seen.heartbeat)));
+        }
         match lease.is_expired(evidence.term) {
             true if is_preserved => find(What::Preserved),
             true if stay.contains(&lease.member) => find(What::LastMember),
@@ -92,7 +94,7 @@ pub fn expired(
             false => dead(lease, evidence.term).for_each(|seen| draft.ask_unless_theirs(remove(&seen.record), &marks)),
         }
     }
-    LeaseDecision { plan: draft.plan().beside_leases(), findings, claims }
+    LeaseDecision { plan: draft.plan().beside_leases().of_machines(), findings, claims: claims.len() }
 }
 
 /// Returns the expired leases that are kept because their names would have no address left: of each name the one that was heard of
