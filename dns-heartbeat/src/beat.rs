@@ -90,6 +90,8 @@ async fn beat(
         ));
     }
     let is_on_disk = !repository.is_in_memory();
+    // In a loop the process remembers when it wrote heartbeats, and not how old those were that it found.
+    let is_remembered = is_on_disk || interval.is_some();
     let moment = context.clock.moment();
     let said = interval.or(heartbeat.interval);
     let lease = heartbeat.lease(said);
@@ -124,7 +126,7 @@ async fn beat(
         return report.not_due(&before, last.map(|last| last.now));
     }
     let brake = brake(context, options, repository)?;
-    let refresh = match is_due != Due::Unwell && (is_on_disk || options.now) {
+    let refresh = match is_due != Due::Unwell && (is_remembered || options.now) {
         true => Refresh::All,
         false => Refresh::IfLate { lease, interval },
     };

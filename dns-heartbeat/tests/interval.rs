@@ -52,6 +52,18 @@ async fn without_a_database_the_process_remembers_and_makes_no_call_that_is_not_
 }
 
 #[tokio::test]
+async fn without_a_database_it_does_not_take_heartbeats_that_it_finds_for_its_own_of_now() {
+    let zone = Zone::new().await;
+    let host = Host::new(&zone, "web-01", "203.0.113.7").await.without_a_database();
+    assert_eq!(host.beats("").await.status, 0);
+    zone.calls();
+    let child = host.start("--interval 1s");
+    until(|| zone.fake.server.calls().len() == 3).await;
+    tell(&child, Signal::TERM);
+    assert_eq!(end(child).await.status, 0);
+}
+
+#[tokio::test]
 async fn a_run_that_fails_does_not_end_it() {
     let zone = Zone::new().await;
     let host = Host::new(&zone, "web-01", "203.0.113.7").await;
