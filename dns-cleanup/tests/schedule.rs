@@ -269,7 +269,7 @@ async fn the_service_can_ask_docker_whoever_owns_its_socket() {
     let hosts = format!("[docker]\nhosts = [{:?}]", docker.address());
     machine.place.configure("sources = [\"docker\"]", &hosts);
     docker.run("here", &[("dnsmgmt.name", "here.example.com")]).await;
-    machine.place.of_containers(&["gone"], "another");
+    machine.place.ours(&["kept"], "lab.toml");
     for (owner, capabilities) in [(0, ""), (65534, "CAP_DAC_OVERRIDE")] {
         std::os::unix::fs::chown(docker.socket(), Some(owner), Some(owner)).unwrap();
         let said = machine.schedule("install").await;
