@@ -163,7 +163,7 @@ const TROUBLE_AND_WELL: &str = "dns-heartbeat trouble 3\ndns-heartbeat well 0\n"
 #[tokio::test]
 async fn trouble_that_goes_on_is_told_once_though_most_runs_are_not_due() {
     let (zone, host) = place().await;
-    let (host, told) = told(host.with("UPDATE_INTERVAL", "60"));
+    let (host, told) = told(host.with("UPDATE_INTERVAL", "60").with("STALE_THRESHOLD_SECONDS", "900"));
     let host = host.with("TOP_LEVEL_DOMAIN", "top.example.com").with("COMBINED_DOMAIN", "both.example.com");
     let foreign = zone.fake.put(&zone.id, "top.example.com", "A", "192.0.2.9");
     assert_eq!(host.says("").await.status, 3);
